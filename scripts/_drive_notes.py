@@ -1,0 +1,165 @@
+"""Drives the notes application over real HTTP and WebSocket, as scripts/demo --check.
+
+Runs in the environment of the demo: uvicorn in a process of its own, on a free port, with a
+new database. Prints a line for each check, and the server's log if one of them failed.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+
+from _server import Server, launch
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+NOTE = {"title": "Buy tea", "text": "Darjeeling, two tins"}
+LIMIT = 10.0  # seconds that anything may take which comes after the response
+
+
+class CheckFailedError(Exception):
+    """Raised when the application did something else than it should."""
+
+
+def expect(what: str, actual: object, wanted: object) -> None:
+    if actual != wanted:
+        raise CheckFailedError(f"{what}: {actual!r} instead of {wanted!r}")
+
+
+class Visit:
+    """One visitor of the application, and what it has seen so far."""
+
+    def __init__(self, http: httpx.AsyncClient, live: ClientConnection) -> None:
+        self.http = http
+        self.live = live
+        self.note: dict[str, Any] = {}
+
+    async def page(self) -> None:
+        response = await self.http.get("/")
+        expect("status", response.status_code, 200)
+        expect("type", response.headers["content-type"].partition(";")[0], "text/html")
+        expect("health", (await self.http.get("/healthz")).status_code, 200)
+
+    async def create(self) -> None:
+        response = await self.http.post("/notes", json=NOTE)
+        expect("status", response.status_code, 201)
+        self.note = response.json()
+        expect("note", {name: self.note[name] for name in NOTE}, NOTE)
+
+    async def list(self) -> None:
+        titles = [note["title"] for note in await self.get_json("/notes")]
+        expect("titles", titles, [NOTE["title"]])
+
+    async def refuse(self) -> None:
+        """The second note of this title is refused, and what was written for it is undone."""
+        audit = await self.get_json("/audit")
+        if not any(NOTE["title"] in entry["action"] for entry in audit):
+            raise CheckFailedError(f"the audit does not have the first note: {audit}")
+        response = await self.http.post("/notes", json=NOTE)
+        expect("status", response.status_code, 409)
+        expect("audit", await self.get_json("/audit"), audit)
+
+    async def export(self) -> None:
+        async with self.http.stream("GET", "/export") as response:
+            expect("status", response.status_code, 200)
+            lines = [json.loads(line) async for line in response.aiter_lines()]
+        expect("ids", [line["id"] for line in lines], [self.note["id"]])
+
+    async def hear(self) -> None:
+        async with asyncio.timeout(LIMIT):
+            message = json.loads(await self.live.recv())
+        expect("note", (message["id"], message["title"]), (self.note["id"], NOTE["title"]))
+
+    async def announce(self) -> None:
+        path = f"/notes/{self.note['id']}"
+        async with asyncio.timeout(LIMIT):
+            # A visitor has nothing but HTTP to learn it from.
+            while not (await self.get_json(path))["announced"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
+    async def get_json(self, path: str) -> Any:
+        response = await self.http.get(path)
+        expect(f"status of {path}", response.status_code, 200)
+        return response.json()
+
+
+class Report:
+    """Prints a line for each check, and knows whether one has failed."""
+
+    failed = False
+
+    @contextmanager
+    def check(self, name: str) -> Generator[None]:
+        try:
+            yield
+        except Exception as error:
+            self.failed = True
+            print(f"{name} ... FAILED: {type(error).__name__}: {error}", flush=True)
+        else:
+            print(f"{name} ... ok", flush=True)
+
+    async def visit(self, url: str) -> None:
+        """Run the checks that need a running server."""
+        async with (
+            httpx.AsyncClient(base_url=url, timeout=LIMIT, trust_env=False) as http,
+            connect(f"{url.replace('http', 'ws', 1)}/live", proxy=None) as live,
+        ):
+            visit = Visit(http, live)
+            checks: dict[str, Callable[[], Awaitable[None]]] = {
+                "page": visit.page,
+                "create": visit.create,
+                "list": visit.list,
+                "409 and rollback": visit.refuse,
+                "stream": visit.export,
+                "websocket": visit.hear,
+                "background task": visit.announce,
+            }
+            for name, check in checks.items():
+                with self.check(name):
+                    await check()
+
+
+def stop(server: Server) -> None:
+    code = server.stop()
+    # uvicorn ends by the signal that it was sent, after it has stopped the application.
+    if code not in (0, -signal.SIGTERM):
+        raise CheckFailedError(f"exit code {code}")
+    log = server.read_log()
+    for word in ("Traceback", "ERROR", "Warning"):
+        if word in log:
+            raise CheckFailedError(f"the server's log has a {word!r}")
+    if "Application shutdown complete" not in log:
+        raise CheckFailedError("the server's log does not say that the application has stopped")
+
+
+def main() -> int:
+    # Settings of this shell must not reach the application: it gets a new database, no webhook.
+    env = {name: value for name, value in os.environ.items() if not name.startswith("NOTES_")}
+    env["NOTES_DATABASE_URL"] = "sqlite+aiosqlite:///notes.db"
+    report = Report()
+    with (
+        tempfile.TemporaryDirectory(prefix="lifescope-demo-") as folder,
+        launch("notes.app:app", app_dir=EXAMPLES, folder=Path(folder), env=env) as server,
+    ):
+        with report.check("start"):
+            server.wait_until_ready()
+        if server.url:
+            with report.check("connect"):
+                asyncio.run(report.visit(server.url))
+            with report.check("stop"):
+                stop(server)
+        if report.failed:
+            print(f"\nThe server's log:\n{server.read_log()}")
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,239 @@
+"""The steps of scripts/test: what each runs, and which environment it needs."""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from _environments import (
+    Environment,
+    Interpreter,
+    Recipe,
+    current_interpreter,
+    other_interpreters,
+    prepare,
+)
+from _steps import CACHE, ROOT, Reporter, Step, stop_on_sigterm
+
+_TYPED = ("src", "tests/typing", "examples", "scripts")
+
+
+@dataclass
+class Counts:
+    """How the tests of all pytest runs have ended."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.passed + self.failed + self.skipped
+
+    def add(self, other: "Counts") -> None:
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def __str__(self) -> str:
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        return f"{self.passed} passed, {self.failed} failed{skipped}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """A step of the run, and the environments that it needs."""
+
+    name: str
+    recipes: tuple[Recipe, ...]
+    action: Callable[..., None]
+
+    @property
+    def group(self) -> str:
+        """The first word of the name: "tests 3.12" is one of the group "tests"."""
+        return self.name.split()[0]
+
+    def is_called(self, word: str) -> bool:
+        """Whether *word* on the command line means this step."""
+        return word in (self.group, self.name.replace(" ", "-"))
+
+
+def lint(step: Step, dev: Environment) -> None:
+    ruff = dev.tool("ruff")
+    step.run(ruff, "check", ".")
+    step.run(ruff, "format", "--check", ".")
+
+
+def types(step: Step, dev: Environment) -> None:
+    targets = [path for path in _TYPED if (ROOT / path).is_dir()]
+    step.run(dev.tool("mypy"), "--strict", *targets)
+    step.run(dev.tool("pyright"), "--pythonpath", dev.python, *targets)
+
+
+def layers(step: Step, dev: Environment) -> None:
+    step.run(dev.tool("lint-imports"))
+
+
+def docs(step: Step, dev: Environment) -> None:
+    quiet = {"NO_MKDOCS_2_WARNING": "1"}  # a notice of the theme about its own future
+    step.run(dev.tool("mkdocs"), "build", "--strict", "--site-dir", CACHE / "site", env=quiet)
+
+
+def demo(step: Step) -> None:
+    step.run(ROOT / "scripts" / "demo", "--check", env={"PYTHON": sys.executable})
+
+
+def wheel(step: Step, dev: Environment, bare: Environment, full: Environment) -> None:
+    dist = CACHE / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    # The wheel is built from the source distribution, so this shows that one is complete, too.
+    step.need(dev.python, "-m", "build", "--no-isolation", "--outdir", dist)
+    built = next(dist.glob("*.whl"))
+    smoke = ROOT / "scripts" / "_smoke.py"
+    _install(step, bare, str(built))
+    step.run(bare.python, smoke, cwd=CACHE)
+    _install(step, full, f"{built}[fastapi,uvicorn]")
+    step.run(full.python, smoke, "--program", ROOT / "examples" / "readme", cwd=CACHE)
+
+
+def _install(step: Step, environment: Environment, wheel: str) -> None:
+    # The version is the same from one run to the next, so pip would keep what is there.
+    step.need(environment.python, "-m", "pip", "uninstall", "--yes", "--quiet", "lifescope")
+    step.need(environment.python, "-m", "pip", "install", "--quiet", wheel)
+
+
+def tests(folders: Iterable[str], options: list[str], counts: Counts) -> Callable[..., None]:
+    """A step that runs pytest over those of *folders* that exist, and adds to *counts*."""
+
+    def run(step: Step, environment: Environment) -> None:
+        report = step.log.with_suffix(".xml")
+        report.unlink(missing_ok=True)
+        present = [folder for folder in folders if (ROOT / folder).is_dir()]
+        pytest = (environment.python, "-m", "pytest", "-n", "auto", f"--junitxml={report}")
+        worked = step.run(*pytest, *options, *present)
+        run_counts = _read_counts(report)
+        if not run_counts.total:
+            step.fail("pytest ran no test")
+        if not worked and not run_counts.failed:
+            run_counts.failed = 1  # the run itself broke, outside any test
+        counts.add(run_counts)
+
+    return run
+
+
+def _read_counts(report: Path) -> Counts:
+    """What a JUnit report of pytest says; all zero if there is none."""
+    if not report.exists():
+        return Counts()
+    suites = list(ET.parse(report).iter("testsuite"))
+
+    def total(*names: str) -> int:
+        return sum(int(suite.get(name, 0)) for suite in suites for name in names)
+
+    failed = total("failures", "errors")
+    skipped = total("skipped")
+    return Counts(total("tests") - failed - skipped, failed, skipped)
+
+
+def all_jobs(main: Interpreter, pytest_options: list[str], counts: Counts) -> list[Job]:
+    """Every step, in the order in which they run: what is quick to fail comes first."""
+    dev = Recipe("dev", main, ("dev",), editable=True)
+    bare = Recipe("wheel-bare", main)
+    full = Recipe("wheel-full", main, ("examples",))
+    everything = tests(("tests", "examples"), pytest_options, counts)
+    suite = tests(("tests",), pytest_options, counts)
+    others = [
+        Job(f"tests {other.minor}", (Recipe("test", other, ("test",), editable=True),), suite)
+        for other in other_interpreters(main)
+    ]
+    return [
+        Job("lint", (dev,), lint),
+        Job("types", (dev,), types),
+        Job("layers", (dev,), layers),
+        Job(f"tests {main.minor}", (dev,), everything),
+        *others,
+        Job("docs", (dev,), docs),
+        Job("wheel", (dev, bare, full), wheel),
+        Job("demo", (), demo),
+    ]
+
+
+def run_jobs(jobs: list[Job], reporter: Reporter) -> None:
+    """Run *jobs* in order; one whose environment cannot be made counts as failed."""
+    made: dict[Recipe, Environment | None] = {}
+    for job in jobs:
+        for recipe in job.recipes:
+            if recipe not in made:
+                made[recipe] = prepare(recipe, reporter)
+        environments = [made[recipe] for recipe in job.recipes]
+        if None in environments:
+            reporter.skip(job.name, "no environment to run it in")
+        else:
+            reporter.step(job.name, _in(environments, job.action))
+
+
+def _in(
+    environments: list[Environment | None], action: Callable[..., None]
+) -> Callable[[Step], None]:
+    return lambda step: action(step, *environments)
+
+
+def main() -> int:
+    arguments, pytest_options = _arguments()
+    stop_on_sigterm()
+    counts = Counts()
+    jobs = all_jobs(current_interpreter(), pytest_options, counts)
+    chosen = _choose(jobs, arguments.steps)
+    reporter = Reporter(verbose=arguments.verbose)
+    try:
+        run_jobs(chosen, reporter)
+    except KeyboardInterrupt:
+        print("\ninterrupted")
+        return 130
+    return _conclude(chosen, reporter, counts)
+
+
+def _arguments() -> tuple[argparse.Namespace, list[str]]:
+    """The command line; what follows -- is for pytest."""
+    own, pytest_options = sys.argv[1:], list[str]()
+    if "--" in own:
+        split = own.index("--")
+        own, pytest_options = own[:split], own[split + 1 :]
+    parser = argparse.ArgumentParser(
+        prog="scripts/test",
+        description="Run every check of the project, or the chosen steps.",
+        epilog="Steps: lint, types, layers, tests (or one interpreter's: tests-3.12), docs, wheel,"
+        " demo. What follows -- is for pytest: scripts/test tests-3.11 -- -k rollback",
+    )
+    parser.add_argument("steps", nargs="*", metavar="step", help="only these steps")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show all output")
+    return parser.parse_args(own), pytest_options
+
+
+def _choose(jobs: list[Job], words: list[str]) -> list[Job]:
+    """Those of *jobs* that *words* name; all of them if there are no words."""
+    for word in words:
+        if not any(job.is_called(word) for job in jobs):
+            known = dict.fromkeys(
+                name for job in jobs for name in (job.group, job.name.replace(" ", "-"))
+            )
+            sys.exit(f"no step is called {word!r}; there are: {', '.join(known)}")
+    return [job for job in jobs if not words or any(job.is_called(word) for word in words)]
+
+
+def _conclude(jobs: list[Job], reporter: Reporter, counts: Counts) -> int:
+    """Print how the run ended; its exit code."""
+    if reporter.failed:
+        print(f"\nfailed: {', '.join(reporter.failed)} (logs in .cache/log)")
+    if any(job.group == "tests" for job in jobs):
+        print(counts)
+        if not counts.total:
+            return 1
+    return 1 if reporter.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

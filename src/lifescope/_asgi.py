@@ -1,0 +1,288 @@
+"""The composition root: the ASGI lifespan, and a request scope for each connection.
+
+Rules and their sources: the ASGI specification (lifespan, `scope["state"]`), and the design's
+G6, G7, G9 and G12. Here `asgi_scope` is ASGI's dict; `scope` is always an open scope of ours.
+"""
+
+import inspect
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, MutableMapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from lifescope import errors
+from lifescope._declare.signatures import read_entry
+from lifescope._graph.validate import check_entry
+from lifescope._model.names import spell_callable
+from lifescope._model.provider import Kind
+from lifescope._model.scopes import REQUEST
+from lifescope._runtime import binding, loops
+from lifescope._runtime.engine import Engine, Filler
+from lifescope._runtime.scope import Opening, OpenScope
+
+__all__ = ["Root"]
+
+AsgiScope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[AsgiScope, Receive, Send], Awaitable[None]]
+
+
+class _Live:
+    """One running lifespan of a root: the app that it yielded, and its app scope."""
+
+    def __init__(self, app: AsgiApp, scope: OpenScope, state: dict[str, Any]) -> None:
+        self.app = app
+        self.scope = scope
+        self.engine = scope._engine
+        self.state = state
+        self.changes: list[binding.Change] = []
+
+
+class Root:
+    """The composition root: an ASGI app around the one that your app factory gives.
+
+    `container.asgi(app_factory)` makes it. It holds nothing until a server runs its lifespan,
+    so it can be a global of a module; each lifespan has an app scope of its own.
+    """
+
+    def __init__(
+        self,
+        engine: Callable[[], Engine],
+        app_factory: Any,
+        *,
+        values: Mapping[Any, Any],
+        exclude: Collection[ContextVar[Any]],
+    ) -> None:
+        self._engine = engine
+        self._app_factory = app_factory
+        self._values = dict(values)
+        self._exclude = frozenset(exclude)
+        self._name = _spell_factory(app_factory)
+        self._key = f"lifescope.root.{id(self)}"
+        self._lives: dict[object, list[_Live]] = {}
+        self._lock = threading.Lock()
+        self._check(engine())
+
+    def __repr__(self) -> str:
+        return f"<container.asgi({self._name})>"
+
+    def _check(self, engine: Engine) -> None:
+        """Find what would otherwise fail when the app starts."""
+        scopes = engine.graph.scopes
+        if REQUEST not in scopes:
+            raise errors.UnknownScopeError(
+                scope=REQUEST, known=scopes.names, name="container.asgi, which opens it per request"
+            )
+        for provider in engine.graph.providers:
+            if provider.kind is Kind.SUPPLIED and provider.scope != scopes.widest:
+                raise errors.SuppliedValueError(scope=provider.scope, missing=[provider.key])
+        if not _is_asgi_app(self._app_factory):
+            entry = read_entry(self._app_factory, marked=False)
+            check_entry(engine.graph, entry)
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Serve one connection, or run the lifespan (ASGI 3)."""
+        kind = scope["type"]
+        if kind == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
+        live = self._live_for(scope)
+        if kind in ("http", "websocket"):
+            await self._serve(live, scope, receive, send)
+        else:
+            await live.app(scope, receive, send)
+
+    # --- a connection ---------------------------------------------------------------------
+
+    async def _serve(
+        self, live: _Live, asgi_scope: AsgiScope, receive: Receive, send: Send
+    ) -> None:
+        """Run the app in a context that descends from the lifespan's, with a request scope."""
+        scope = live.engine.open_request(live.scope, (asgi_scope, receive, send))
+        tokens = binding.apply(live.changes)
+        tokens.append(binding.current.set(scope))
+        try:
+            await live.app(asgi_scope, receive, send)
+        except BaseException as error:
+            await _close(scope, live.scope, error)
+            raise
+        else:
+            await _close(scope, live.scope, scope.failure)
+        finally:
+            binding.undo(tokens)
+
+    def _live_for(self, asgi_scope: AsgiScope) -> _Live:
+        """The lifespan that a connection belongs to: by the state, else by the event loop."""
+        state = asgi_scope.get("state")
+        live: _Live | None = state.get(self._key) if state is not None else None
+        if live is None:
+            running = self._lives.get(loops.loop_token(), [])
+            if len(running) != 1:
+                raise errors.LifespanNotRunError(root=self._name, running=len(running))
+            live = running[0]
+            asgi_scope.setdefault("state", dict(live.state))
+        if live.scope.closed:
+            raise live.scope.closed_error("a request")
+        return live
+
+    # --- the lifespan ---------------------------------------------------------------------
+
+    async def _lifespan(self, asgi_scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Open the app scope, make the app, run its own lifespan inside, and close again."""
+        before = binding.snapshot()
+        await receive()  # lifespan.startup
+        state: dict[str, Any] = asgi_scope.setdefault("state", {})
+        inner = _InnerLifespan(receive, send)
+        try:
+            async with self._running(state) as live:
+
+                def started() -> None:
+                    live.changes = binding.changes(before, binding.snapshot(), self._exclude)
+                    self._register(live, state)
+
+                try:
+                    await inner.run(live.app, asgi_scope, started)
+                finally:
+                    self._unregister(live, state)
+        except BaseException as error:
+            if isinstance(error, Exception):
+                await send(inner.failed(error))
+            raise
+        await send({"type": "lifespan.shutdown.complete"})
+
+    @asynccontextmanager
+    async def _running(self, state: dict[str, Any]) -> AsyncIterator[_Live]:
+        """The app scope with everything that starts with the app, and the app."""
+        engine = self._engine()
+        async with Opening(engine, None, None, self._values, None) as scope:
+            for provider in engine.eager_providers():
+                await engine.acquirer(scope, provider)(scope)
+            async with self._app(engine, scope) as app:
+                yield _Live(app, scope, state)
+
+    @asynccontextmanager
+    async def _app(self, engine: Engine, scope: OpenScope) -> AsyncIterator[AsgiApp]:
+        """The app that the factory gives, entered if it is given by a context manager."""
+        factory = self._app_factory
+        if _is_asgi_app(factory):
+            yield factory
+            return
+        if inspect.isasyncgenfunction(factory):
+            factory = asynccontextmanager(factory)
+        filler = Filler(engine, read_entry(factory, marked=False))
+        made = factory(**await filler.fill(scope))
+        if inspect.isawaitable(made):
+            made = await made
+        if not isinstance(made, AbstractAsyncContextManager):
+            yield made
+            return
+        async with made as entered:
+            # An app that is its own context manager may well return nothing from __aenter__.
+            yield entered if callable(entered) else made
+
+    def _register(self, live: _Live, state: dict[str, Any]) -> None:
+        state[self._key] = live
+        with self._lock:
+            self._lives.setdefault(loops.loop_token(), []).append(live)
+
+    def _unregister(self, live: _Live, state: dict[str, Any]) -> None:
+        state.pop(self._key, None)
+        token = loops.loop_token()
+        with self._lock:
+            lives = self._lives.get(token, [])
+            if live in lives:
+                lives.remove(live)
+            if not lives:
+                self._lives.pop(token, None)
+
+
+async def _close(scope: OpenScope, app: OpenScope, outcome: BaseException | None) -> None:
+    """Close the request scope, and any of the user's own between it and the app scope."""
+    parent = scope.parent
+    try:
+        if not scope.close_at_once():
+            await scope.close(outcome)
+    finally:
+        if parent is not None and parent is not app:
+            await _close(parent, app, outcome)
+
+
+class _InnerLifespan:
+    """The inner app's own lifespan, run in the same task and context as ours.
+
+    What it sets at start-up flows into requests like what providers set (G6), and a task group
+    in it is entered and left in one task.
+    """
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._outer_receive = receive
+        self._outer_send = send
+        self._asked = False
+        self._started: Callable[[], None]
+        self.is_started = False
+        self._failure: Message | None = None
+
+    async def run(self, app: AsgiApp, asgi_scope: AsgiScope, started: Callable[[], None]) -> None:
+        """Run until the server says `lifespan.shutdown`, and the app has shut down."""
+        self._started = started
+        try:
+            await app(asgi_scope, self._receive, self._send)
+        except Exception:
+            if self._asked:
+                raise
+            # The ASGI specification's way to say "no lifespan here": an error before receive().
+        if self._failure is not None:
+            raise RuntimeError(f"the app's own lifespan failed: {self._failure.get('message', '')}")
+        if not self.is_started:
+            await self._complete()
+            await self._outer_receive()  # lifespan.shutdown
+
+    def failed(self, error: Exception) -> Message:
+        """What to tell the server about *error*."""
+        if self._failure is not None:
+            return self._failure
+        phase = "shutdown" if self.is_started else "startup"
+        return {"type": f"lifespan.{phase}.failed", "message": f"{type(error).__name__}: {error}"}
+
+    async def _complete(self) -> None:
+        self._started()
+        self.is_started = True
+        await self._outer_send({"type": "lifespan.startup.complete"})
+
+    async def _receive(self) -> Message:
+        if self._asked:
+            return await self._outer_receive()
+        self._asked = True
+        return {"type": "lifespan.startup"}
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "lifespan.startup.complete":
+            await self._complete()
+        elif message["type"].endswith(".failed"):
+            self._failure = message  # told to the server after everything has been released
+
+
+def _is_asgi_app(factory: Any) -> bool:
+    """An app rather than something that gives one: `async def` (scope, receive, send)."""
+    if isinstance(factory, type):
+        return False
+    call = factory if inspect.isroutine(factory) else getattr(type(factory), "__call__", None)
+    if not inspect.iscoroutinefunction(call):
+        return False
+    parameters = [p for name, p in inspect.signature(factory).parameters.items() if name != "self"]
+    return len(parameters) == 3 and all(_could_be_asgi(p) for p in parameters)
+
+
+def _could_be_asgi(parameter: inspect.Parameter) -> bool:
+    return parameter.name in ("scope", "receive", "send") or (
+        parameter.annotation is inspect.Parameter.empty
+        and parameter.default is inspect.Parameter.empty
+    )
+
+
+def _spell_factory(factory: Any) -> str:
+    spelled = spell_callable(factory) if callable(factory) else repr(factory)
+    return spelled.removesuffix("()")

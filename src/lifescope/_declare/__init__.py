@@ -1,0 +1,1 @@
+"""From user code to Provider records: the decorator, signatures and annotations."""

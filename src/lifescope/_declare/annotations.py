@@ -1,0 +1,115 @@
+"""Reading annotations: strings, deferred evaluation, local names, unions with None."""
+
+import inspect
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args, get_origin
+
+from lifescope._model.names import unwrap
+
+__all__ = ["Unreadable", "Where", "read_annotation", "read_signature", "without_none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An annotation that could not be evaluated, and why."""
+
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """The names that annotations of one function or class can see."""
+
+    target: Any
+    local_names: Mapping[str, Any]
+
+    def namespaces(self) -> Iterator[Mapping[str, Any]]:
+        """Global namespaces to try, the likeliest first.
+
+        A dataclass inherits fields, and with them annotations, from modules that its own
+        `__init__` knows nothing of; so the modules of all base classes are tried.
+        """
+        function = annotated_function(self.target)
+        yield getattr(function, "__globals__", {})
+        if isinstance(self.target, type):
+            for base in self.target.__mro__:
+                yield vars(sys.modules.get(base.__module__, types.ModuleType("")))
+
+    def locals(self) -> dict[str, Any]:
+        """Names of enclosing functions, type parameters (PEP 695), and the class itself."""
+        function = annotated_function(self.target)
+        names = dict(self.local_names)
+        code, closure = getattr(function, "__code__", None), getattr(function, "__closure__", None)
+        for name, cell in zip(getattr(code, "co_freevars", ()), closure or (), strict=False):
+            try:
+                names[name] = cell.cell_contents
+            except ValueError:  # not assigned yet
+                continue
+        for owner in (self.target, function):
+            for parameter in getattr(owner, "__type_params__", ()):
+                names[parameter.__name__] = parameter
+        if isinstance(self.target, type):
+            names.setdefault(self.target.__name__, self.target)
+        return names
+
+
+def read_signature(target: Callable[..., Any]) -> inspect.Signature:
+    """The signature with annotations as they stand, evaluated or not.
+
+    Raises:
+        ValueError: *target* has none (some built-in types).
+        TypeError: *target* is not callable.
+    """
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return inspect.signature(target, annotation_format=annotationlib.Format.FORWARDREF)
+    return inspect.signature(target)
+
+
+def read_annotation(annotation: Any, where: Where) -> Any:
+    """The type form that *annotation* stands for, or `Unreadable`."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        return annotation
+    holder = types.SimpleNamespace(__annotations__={"it": annotation})
+    reason = ""
+    local_names = where.locals()
+    for namespace in where.namespaces():
+        try:
+            hints = typing.get_type_hints(holder, dict(namespace), local_names, include_extras=True)
+        except NameError as error:
+            reason = reason or str(error)
+        except Exception as error:
+            reason = reason or f"{type(error).__name__}: {error}"
+        else:
+            return hints["it"]
+    return Unreadable(_text_of(annotation), reason)
+
+
+def without_none(form: Any) -> tuple[Any, bool]:
+    """`T | None` as (T, True); anything else as (form, False)."""
+    if get_origin(form) in (typing.Union, types.UnionType):
+        rest = [argument for argument in get_args(form) if argument is not types.NoneType]
+        if len(rest) < len(get_args(form)):
+            union: Any = typing.Union
+            return union[tuple(rest)], True
+    return form, False
+
+
+def annotated_function(target: Any) -> Any:
+    """The function whose annotations describe a call of *target*."""
+    if not isinstance(target, type):
+        target = unwrap(target)
+        return target if hasattr(target, "__code__") else getattr(type(target), "__call__", target)
+    init = target.__init__
+    return unwrap(init if init is not object.__init__ else target.__new__)
+
+
+def _text_of(annotation: Any) -> str:
+    text = getattr(annotation, "__forward_arg__", annotation)
+    return text if isinstance(text, str) else repr(text)

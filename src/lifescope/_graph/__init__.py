@@ -1,0 +1,1 @@
+"""From providers to a checked graph. Raises, never prints; runs no user code."""

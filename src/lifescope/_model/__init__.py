@@ -1,0 +1,1 @@
+"""Frozen records: providers, keys, scopes, and how they are spelled for people."""

@@ -1,0 +1,48 @@
+"""Key: what is provided, and what is asked for."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_origin
+
+from lifescope._model.names import spell
+
+__all__ = ["InjectMarker", "Key", "Named", "as_key"]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Qualifies a key, so that one type can be provided more than once.
+
+    `Annotated[AsyncEngine, Named("replica")]` asks for what
+    `@provider(scope="app", name="replica")` provides.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class InjectMarker:
+    """Stands in the metadata of every `Inject[T]`, whichever framework it is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A type form, with the qualifier that `Named` gave it, if any."""
+
+    form: Any
+    name: str | None = None
+
+    def __str__(self) -> str:
+        return (
+            spell(self.form) if self.name is None else f'{spell(self.form)} (named "{self.name}")'
+        )
+
+
+def as_key(form: Any) -> Key:
+    """The key that *form* stands for; other metadata of an `Annotated` is left out."""
+    if isinstance(form, Key):
+        return form
+    if get_origin(form) is not Annotated:
+        return Key(form)
+    inner, *metadata = get_args(form)
+    names = [item.name for item in metadata if isinstance(item, Named)]
+    return Key(inner, names[-1] if names else None)

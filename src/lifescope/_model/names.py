@@ -1,0 +1,98 @@
+"""How types, callables and places in source files are spelled for people."""
+
+import functools
+import inspect
+import os
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_origin
+
+__all__ = ["Place", "identifier", "place_of", "spell", "spell_callable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a source file; `line` starts at 1."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{_short(self.file)}:{self.line}"
+
+
+def spell(form: object) -> str:
+    """A type form as its author would write it: `Session`, `list[Order]`, `User | None`."""
+    if form is None or form is types.NoneType:
+        return "None"
+    if isinstance(form, str):
+        return form
+    origin = get_origin(form)
+    if origin is Annotated:
+        return spell(get_args(form)[0])
+    if origin is types.UnionType or origin is typing.Union:
+        return " | ".join(spell(argument) for argument in get_args(form))
+    if origin is not None:
+        return f"{spell(origin)}[{', '.join(_spell_argument(a) for a in get_args(form))}]"
+    name = getattr(form, "__qualname__", None) or getattr(form, "__name__", None)
+    return name.rpartition("<locals>.")[2] if isinstance(name, str) else repr(form)
+
+
+def _spell_argument(argument: object) -> str:
+    if argument is ...:
+        return "..."
+    if isinstance(argument, list):
+        items = typing.cast("list[object]", argument)
+        return f"[{', '.join(spell(item) for item in items)}]"
+    return spell(argument)
+
+
+def spell_callable(target: Callable[..., Any]) -> str:
+    """`open_session()` for functions, `Session` for classes."""
+    target = unwrap(target)
+    name = spell(target) if hasattr(target, "__qualname__") else type(target).__qualname__
+    return name if isinstance(target, type) else f"{name}()"
+
+
+def unwrap(target: Any) -> Any:
+    """What stands behind `functools.partial`, bound methods and `functools.wraps`."""
+    while True:
+        if isinstance(target, functools.partial):
+            target = typing.cast("functools.partial[Any]", target).func
+        elif inspect.ismethod(target):
+            target = target.__func__
+        elif hasattr(target, "__wrapped__"):
+            target = target.__wrapped__
+        else:
+            return target
+
+
+def place_of(target: Any) -> Place | None:
+    """Where *target* is written, or None where that cannot be known (built-in, REPL)."""
+    target = unwrap(target)
+    code = getattr(target, "__code__", None)
+    if isinstance(code, types.CodeType):
+        return Place(code.co_filename, code.co_firstlineno)
+    if not isinstance(target, type):
+        target = type(target)
+    try:
+        return Place(inspect.getsourcefile(target) or "?", inspect.getsourcelines(target)[1])
+    except (OSError, TypeError):
+        return None
+
+
+def identifier(form: object) -> str:
+    """A readable Python identifier for *form*, used as a variable name in generated code."""
+    text = "".join(c if c.isidentifier() or c.isdigit() else "_" for c in spell(form))
+    return text.strip("_") or "value"
+
+
+def _short(file: str) -> str:
+    """*file* relative to the working directory where that is shorter to read."""
+    try:
+        relative = os.path.relpath(file)
+    except ValueError:  # another drive on Windows
+        return file
+    return file if relative.startswith(os.pardir) else relative

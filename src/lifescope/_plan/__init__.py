@@ -1,0 +1,1 @@
+"""From the graph to callables: steps, their order, and the generated code. Knows no event loop."""

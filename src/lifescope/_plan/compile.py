@@ -1,0 +1,269 @@
+"""Plan to function: one small emitter for each way a provider is driven.
+
+What the generated code calls back into is handed in as `Hooks`, so that nothing here knows
+an event loop. A generated function, and what its parts mean:
+
+    async def acquire_session(scope):
+        session = scope._value_3                  # kept under its slot once it is there
+        if session is not MISSING:
+            return session
+        if scope._task is not current_task():     # G5: entered and left in the scope's task
+            return await elsewhere(PLAN, scope)
+        flights, exits = scope._flights, scope._exits
+        try:
+            outer = scope.parent
+            engine = outer._value_1
+            if engine is MISSING:
+                engine = await outer._acquire(ENGINE)
+            session = scope._value_3
+            if session is MISSING:
+                if SESSION in flights:            # G1: somebody is at it already
+                    session = await scope._join(SESSION)
+                else:
+                    flights[SESSION] = None
+                    handle = open_session(engine)
+                    session = await handle.__anext__()
+                    exits.append((SESSION, handle))
+                    scope._value_3 = session
+                    if flights.pop(SESSION) is not None: ...
+            return session
+        except BaseException as error:
+            failed(PLAN, scope, error)
+            raise
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from lifescope._model.provider import Entry, Kind
+from lifescope._plan.source import SourceBuilder
+from lifescope._plan.steps import Mode, Plan, Step
+
+__all__ = ["Compiled", "Hooks", "compile_plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What generated code calls.
+
+    Attributes:
+        missing: Stands for a value that is not there yet.
+        current_task: The task that runs, as an object to compare.
+        elsewhere: `(plan, scope)`: run the plan in mode ELSEWHERE.
+        landed: `(scope, provider, flight)`: wake those who wait for what has been made.
+        failed: `(compiled, scope, error)`: tell them, and say in a note what was being made.
+        not_ready: `(plan, provider)`: the error to raise in mode NOW.
+    """
+
+    missing: object
+    current_task: Callable[[], object]
+    elsewhere: Callable[..., Any]
+    landed: Callable[..., Any]
+    failed: Callable[..., Any]
+    not_ready: Callable[..., Exception]
+
+
+class Compiled:
+    """A plan in one mode, as a function of the open scope; `step_at` serves error notes."""
+
+    def __init__(self, plan: Plan, mode: Mode) -> None:
+        self.plan = plan
+        self.mode = mode
+        self.function: Callable[[Any], Any]
+        self.starts: list[tuple[int, Step]] = []
+
+    def step_at(self, line: int) -> Step | None:
+        """The step that line *line* of the generated function belongs to."""
+        found = None
+        for start, step in self.starts:
+            if start > line:
+                break
+            found = step
+        return found
+
+
+def compile_plan(plan: Plan, mode: Mode, hooks: Hooks) -> Compiled:
+    """Generate the function that carries out *plan*."""
+    compiled = Compiled(plan, mode)
+    _Writer(compiled, hooks).write()
+    return compiled
+
+
+_LOCALS = ("scope", "flights", "flight", "exits", "handle", "error", "outer_1", "outer_2")
+
+
+class _Writer:
+    def __init__(self, compiled: Compiled, hooks: Hooks) -> None:
+        self.compiled = compiled
+        self.plan = compiled.plan
+        self.mode = compiled.mode
+        self.hooks = hooks
+        self.out = SourceBuilder()
+        self.out.reserve(_LOCALS)
+        self.out.reserve(step.variable for step in self.plan.steps)
+        self.out.namespace.update(
+            MISSING=hooks.missing,
+            PLAN=compiled,
+            current_task=hooks.current_task,
+            elsewhere=hooks.elsewhere,
+            landed=hooks.landed,
+            failed=hooks.failed,
+            not_ready=hooks.not_ready,
+        )
+
+    def write(self) -> None:
+        name = self.plan.name
+        define = "def" if self.mode is Mode.NOW else "async def"
+        with self.out.block(f"{define} {name}(scope)"):
+            self._return_if_ready()
+            if self.mode is Mode.HERE and self._needs_own_task():
+                with self.out.block("if scope._task is not current_task()"):
+                    self.out.line("return await elsewhere(PLAN, scope)")
+            if self.mode is not Mode.ELSEWHERE and self._needs_own_task():
+                self.out.line("flights, exits = scope._flights, scope._exits")
+            with self._guarded():
+                self._outer_scopes()
+                for step in self.plan.steps:
+                    self.compiled.starts.append((self.out.next_line, step))
+                    self._step(step)
+                self.out.line(f"return {self._result()}")
+        title = f"{name} in {self.plan.scope}, {self.mode.value}"
+        self.compiled.function = self.out.define(name, title)
+
+    # --- the frame of the function --------------------------------------------------------
+
+    def _needs_own_task(self) -> bool:
+        return any(
+            step.hops == 0 and (step.provider.kind.has_release or step.provider.kind.is_async)
+            for step in self.plan.steps
+        )
+
+    def _return_if_ready(self) -> None:
+        if isinstance(self.plan.root, Entry) or not self.plan.steps:
+            return
+        last = self.plan.steps[-1]
+        if last.hops == 0 and last.slot is not None:
+            self.out.line(f"{last.variable} = scope.{last.slot}")
+            with self.out.block(f"if {last.variable} is not MISSING"):
+                self.out.line(f"return {last.variable}")
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        if not self.plan.steps:
+            yield
+            return
+        with self.out.block("try"):
+            yield
+        with self.out.block("except BaseException as error"):
+            self.out.line("failed(PLAN, scope, error)")
+            self.out.line("raise")
+
+    def _outer_scopes(self) -> None:
+        for hops in sorted({step.hops for step in self.plan.steps if step.hops}):
+            self.out.line(f"outer_{hops} = scope{'.parent' * hops}")
+
+    def _result(self) -> str:
+        results = self.plan.results
+        if not isinstance(self.plan.root, Entry):
+            return results[0].expression
+        return "{" + ", ".join(f"{r.name!r}: {r.expression}" for r in results) + "}"
+
+    # --- one step -------------------------------------------------------------------------
+
+    def _step(self, step: Step) -> None:
+        home = f"outer_{step.hops}" if step.hops else "scope"
+        if step.slot is None:
+            self._make(step)
+            return
+        self.out.line(f"{step.variable} = {home}.{step.slot}")
+        with self.out.block(f"if {step.variable} is MISSING"):
+            if step.hops or step.provider.kind is Kind.SUPPLIED:
+                self._ask(step, home)
+            else:
+                self._make(step)
+
+    def _ask(self, step: Step, home: str) -> None:
+        """Let the open scope in which it lives make it."""
+        provider = self.out.bind(step.variable.upper(), step.provider)
+        if step.provider.kind is Kind.SUPPLIED:
+            self.out.line(f"{step.variable} = {home}._supply({provider})")
+        elif self.mode is Mode.NOW:
+            self.out.line(f"{step.variable} = {home}._acquire_now({provider})")
+        else:
+            self.out.line(f"{step.variable} = await {home}._acquire({provider})")
+
+    def _make(self, step: Step) -> None:
+        kind = step.provider.kind
+        if kind is Kind.CALL:
+            self.out.line(f"{step.variable} = {self._call(step)}")
+            self._keep(step)
+        elif self.mode is Mode.NOW:
+            self._make_now(step)
+        elif self.mode is Mode.ELSEWHERE:
+            self._make_elsewhere(step)
+        else:
+            self._make_here(step)
+
+    def _make_here(self, step: Step) -> None:
+        provider = self.out.bind(step.variable.upper(), step.provider)
+        if step.slot is None:
+            self._drive(step, provider)
+            return
+        with self.out.block(f"if {provider} in flights"):
+            self.out.line(f"{step.variable} = await scope._join({provider})")
+        with self.out.block("else"):
+            self.out.line(f"flights[{provider}] = None")
+            self._drive(step, provider)
+            self._keep(step)
+            self.out.line(f"flight = flights.pop({provider})")
+            with self.out.block("if flight is not None"):
+                self.out.line(f"landed(flight, {step.variable})")
+
+    def _make_now(self, step: Step) -> None:
+        provider = self.out.bind(step.variable.upper(), step.provider)
+        if step.provider.kind.is_async:
+            self.out.line(f"raise not_ready(PLAN, {provider})")
+            return
+        with self.out.block("if scope._task is not current_task()"):
+            self.out.line(f"raise not_ready(PLAN, {provider})")
+        self._drive(step, provider)
+        self._keep(step)
+
+    def _make_elsewhere(self, step: Step) -> None:
+        provider = self.out.bind(step.variable.upper(), step.provider)
+        by_position = [a.expression for a in step.arguments if a.name is None]
+        by_name = [f"{a.name!r}: {a.expression}" for a in step.arguments if a.name is not None]
+        passed = f"({''.join(e + ', ' for e in by_position)}), {{{', '.join(by_name)}}}"
+        method = "_own" if step.slot is not None else "_own_transient"
+        self.out.line(f"{step.variable} = await scope.{method}({provider}, {passed})")
+
+    def _drive(self, step: Step, provider: str) -> None:
+        """Call it, and enter what has a release. No gap between entering and noting the exit."""
+        call, variable = self._call(step), step.variable
+        kind = step.provider.kind
+        if kind is Kind.AWAIT:
+            self.out.line(f"{variable} = await {call}")
+            return
+        self.out.line(f"handle = {call}")
+        self.out.line(f"{variable} = {_ENTER[kind]}")
+        self.out.line(f"exits.append(({provider}, handle))")
+
+    def _keep(self, step: Step) -> None:
+        if step.slot is not None:
+            self.out.line(f"scope.{step.slot} = {step.variable}")
+
+    def _call(self, step: Step) -> str:
+        target = step.provider.target
+        name = getattr(target, "__name__", step.variable)
+        target_name = self.out.bind(name if name.isidentifier() else step.variable, target)
+        return f"{target_name}({', '.join(map(str, step.arguments))})"
+
+
+_ENTER = {
+    Kind.GENERATOR: "next(handle)",
+    Kind.ASYNC_GENERATOR: "await handle.__anext__()",
+    Kind.MANAGER: "handle.__enter__()",
+    Kind.ASYNC_MANAGER: "await handle.__aenter__()",
+}

@@ -1,0 +1,143 @@
+"""Graph and scope to Plan: which steps, in which order, with which arguments."""
+
+import keyword
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from lifescope._graph.graph import Edge, Graph
+from lifescope._model.keys import Key
+from lifescope._model.names import identifier
+from lifescope._model.provider import Entry, Kind, Parameter, Provider
+from lifescope._model.scopes import TRANSIENT
+from lifescope._plan.steps import Argument, Plan, Slots, Step
+
+__all__ = ["plan_entry", "plan_provider"]
+
+_RESERVED = frozenset({"scope", "error", "handle", "flight", "flights", "exits"})
+
+
+def plan_provider(graph: Graph, slots: Slots, provider: Provider, scope: str) -> Plan:
+    """How to make what *provider* makes, when an open scope named *scope* is asked."""
+    planner = _Planner(graph, slots, scope)
+    result = planner.place(Edge(Parameter("", provider.key), provider))
+    return planner.plan(f"acquire_{_snake(provider.key)}", [Argument(result)], provider)
+
+
+def plan_entry(graph: Graph, slots: Slots, entry: Entry, edges: Sequence[Edge], scope: str) -> Plan:
+    """How to make everything that is passed to *entry*, when it is called in *scope*."""
+    planner = _Planner(graph, slots, scope)
+    results = [
+        Argument(planner.place(edge), edge.parameter.name) for edge in edges if not edge.is_omitted
+    ]
+    return planner.plan(f"fill_{_identifier(entry.name)}", results, entry)
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A provider whose arguments are being placed."""
+
+    edge: Edge
+    provider: Provider
+    rest: Iterator[Edge]
+    arguments: list[Argument] = field(default_factory=list[Argument])
+    by_position: bool = True
+
+
+class _Planner:
+    """Places steps depth first, what is needed before what needs it, without recursion."""
+
+    def __init__(self, graph: Graph, slots: Slots, scope: str) -> None:
+        self.graph = graph
+        self.slots = slots
+        self.scope = scope
+        self.steps: list[Step] = []
+        self.placed: dict[Provider, str] = {}
+        self.names: set[str] = set(_RESERVED)
+
+    def plan(self, name: str, results: list[Argument], root: Provider | Entry) -> Plan:
+        is_widest = self.scope == self.graph.scopes.widest
+        return Plan(name, self.scope, is_widest, tuple(self.steps), tuple(results), root)
+
+    def place(self, edge: Edge) -> str:
+        """Add the steps for *edge*; the expression that then holds its value."""
+        if (known := self._known(edge)) is not None:
+            return known
+        stack = [self._frame(edge)]
+        while True:
+            frame = stack[-1]
+            needed = next(frame.rest, None)
+            if needed is not None:
+                if needed.is_omitted:
+                    frame.by_position = False
+                elif (known := self._known(needed)) is not None:
+                    self._pass(frame, needed, known)
+                else:
+                    stack.append(self._frame(needed))
+                continue
+            stack.pop()
+            variable = self._add(frame)
+            if not stack:
+                return variable
+            self._pass(stack[-1], frame.edge, variable)
+
+    def _known(self, edge: Edge) -> str | None:
+        """An expression for what needs no step of its own any more."""
+        if edge.provider is None:
+            return "None"
+        if edge.provider.kind is Kind.SCOPE:
+            return "scope"
+        return self.placed.get(edge.provider)
+
+    def _frame(self, edge: Edge) -> _Frame:
+        provider = edge.provider
+        assert provider is not None
+        return _Frame(edge, provider, iter(self._needs(provider)))
+
+    def _needs(self, provider: Provider) -> Sequence[Edge]:
+        """What is needed to make it here; what lives further out is only read."""
+        return self.graph.needs(provider) if self._hops(provider) == 0 else ()
+
+    def _hops(self, provider: Provider) -> int:
+        if provider.scope == TRANSIENT:
+            return 0
+        scopes = self.graph.scopes
+        return scopes.rank(self.scope) - scopes.rank(provider.scope)
+
+    def _pass(self, frame: _Frame, edge: Edge, expression: str) -> None:
+        """Pass by position as long as there is no gap: that is the faster call."""
+        position = edge.parameter.position
+        frame.by_position = frame.by_position and position == len(frame.arguments)
+        name = None if frame.by_position else edge.parameter.name
+        frame.arguments.append(Argument(expression, name))
+
+    def _add(self, frame: _Frame) -> str:
+        provider = frame.provider
+        variable = self._variable(provider.key)
+        is_kept = provider.scope != TRANSIENT
+        slot = self.slots[provider] if is_kept else None
+        hops = self._hops(provider)
+        self.steps.append(Step(provider, variable, tuple(frame.arguments), hops, slot))
+        if is_kept:
+            self.placed[provider] = variable
+        return variable
+
+    def _variable(self, key: Key) -> str:
+        base = _snake(key)
+        if keyword.iskeyword(base) or keyword.issoftkeyword(base):
+            base += "_"
+        name, number = base, 2
+        while name in self.names:
+            name, number = f"{base}_{number}", number + 1
+        self.names.add(name)
+        return name
+
+
+def _snake(key: Key) -> str:
+    words = identifier(key.form) if key.name is None else f"{identifier(key.form)}_{key.name}"
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", _identifier(words)).lower()
+
+
+def _identifier(text: str) -> str:
+    cleaned = re.sub(r"\W+", "_", text).strip("_")
+    return cleaned if cleaned[:1].isalpha() else f"x_{cleaned}"

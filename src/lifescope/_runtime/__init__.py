@@ -1,0 +1,1 @@
+"""Open scopes and what keeps them right. The lowest layer that knows an event loop."""

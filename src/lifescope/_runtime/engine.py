@@ -1,0 +1,378 @@
+"""Engine: a checked graph with its compiled plans; makes the scopes that run them.
+
+One engine serves any number of event loops at once: it holds code, never instances.
+"""
+
+import inspect
+import weakref
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from lifescope import errors
+from lifescope._declare.signatures import read_entry
+from lifescope._graph.graph import Graph
+from lifescope._graph.suggest import suggest
+from lifescope._graph.validate import check_entry
+from lifescope._model.keys import Key, as_key
+from lifescope._model.names import Place
+from lifescope._model.provider import Entry, Kind, Provider
+from lifescope._model.scopes import CALL, REQUEST
+from lifescope._plan.compile import Compiled, Hooks, compile_plan
+from lifescope._plan.planner import plan_entry, plan_provider
+from lifescope._plan.steps import Mode, Plan, Slots
+from lifescope._runtime import binding, connections, loops
+from lifescope._runtime.failures import describe_failure
+from lifescope._runtime.scope import MISSING, OpenScope
+
+__all__ = ["Engine", "Filler"]
+
+_Function = Callable[[Any], Any]
+
+
+class Filler:
+    """Makes the arguments of one function, in whichever scope it is called.
+
+    Attributes:
+        entry: The function's parameters that are filled.
+        scope: The narrowest scope that they live in; None if any open scope will do.
+    """
+
+    def __init__(self, engine: "Engine", entry: Entry) -> None:
+        self.engine = engine
+        self.entry = entry
+        self._edges = check_entry(engine.graph, entry)
+        narrowest = engine.graph.narrowest(self.providers, engine.graph.scopes.widest)
+        self.scope = narrowest.scope if narrowest is not None else None
+        self._narrowest = narrowest
+        self._functions: dict[tuple[str, Mode], _Function] = {}
+
+    @property
+    def providers(self) -> list[Provider]:
+        """What the parameters ask for."""
+        return [edge.provider for edge in self._edges if edge.provider is not None]
+
+    def opens(self, scope: OpenScope) -> bool:
+        """Whether a "call" scope has to be opened inside *scope*.
+
+        Raises:
+            ScopeOrderError: Something lives in another scope that is not open.
+        """
+        order = self.engine.graph.scopes
+        if self.scope is None or order.rank(self.scope) <= order.rank(scope.name):
+            return False
+        if self.scope == CALL and order.narrower(scope.name) == CALL:
+            return True
+        raise errors.ScopeOrderError(
+            key=None, scope=self.scope, asked_in=scope.name, provider=str(self._narrowest)
+        )
+
+    async def fill(self, scope: OpenScope) -> dict[str, Any]:
+        """Parameter name to object, made in *scope*."""
+        mode = self.engine.mode_of(scope.name)
+        filled: dict[str, Any] = await self._function(scope.name, mode)(scope)
+        return filled
+
+    def fill_now(self, scope: OpenScope) -> dict[str, Any]:
+        """The same, without awaiting.
+
+        Raises:
+            NotReadyError: Something has to be awaited.
+        """
+        filled: dict[str, Any] = self._function(scope.name, Mode.NOW)(scope)
+        return filled
+
+    def _function(self, scope: str, mode: Mode) -> _Function:
+        function = self._functions.get((scope, mode))
+        if function is None:
+            engine = self.engine
+            plan = plan_entry(engine.graph, engine.slots, self.entry, self._edges, scope)
+            function = engine.compile(plan, mode)
+            self._functions[scope, mode] = function
+        return function
+
+
+class Engine:
+    """A graph, made runnable.
+
+    Args:
+        graph: Checked; no problems.
+        values: Objects that are there from the start of the app scope.
+        container: Whose engine it is, as scopes are to tell it.
+        apps: The open app scopes of the container; new ones are added.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        values: Mapping[Key, Any],
+        container: object,
+        apps: "weakref.WeakSet[OpenScope]",
+    ) -> None:
+        self.graph = graph
+        self.values = dict(values)
+        self._apps = apps
+        self.slots = Slots(graph.providers, self._add_slot)
+        self._classes: dict[str, type[OpenScope]] = {}
+        self._by_mode: dict[tuple[str, Provider, Mode], _Function] = {}
+        self._elsewhere: dict[Plan, _Function] = {}
+        scopes = graph.scopes
+        self._to_request = scopes.between(scopes.widest, REQUEST) if REQUEST in scopes else ()
+        self._hooks = Hooks(
+            missing=MISSING,
+            current_task=loops.current_task,
+            elsewhere=self._run_elsewhere,
+            landed=_landed,
+            failed=_failed,
+            not_ready=_not_ready,
+        )
+        for name in graph.scopes.names:
+            self._classes[name] = self._scope_class(name, container)
+
+    # --- opening scopes -------------------------------------------------------------------
+
+    def open(
+        self,
+        parent: OpenScope | None,
+        name: str | None,
+        values: Mapping[Any, Any],
+        place: Place | None,
+    ) -> list[OpenScope]:
+        """Open scopes from *parent* inwards to *name*, outermost first; the last is *name*.
+
+        The check of names and values comes first, so that nothing is open after an error.
+        """
+        names = self._names_to_open(parent, name)
+        given = self._checked_values(names[-1], values)
+        opened: list[OpenScope] = []
+        for each in names:
+            parent = self.open_one(each, parent)
+            parent.opened_at = place
+            opened.append(parent)
+        self._put(opened[-1], given)
+        opened[0].outside = self._other_scope(opened[0])
+        return opened
+
+    def open_one(self, name: str, parent: OpenScope | None) -> OpenScope:
+        """An open scope with nothing in it."""
+        if parent is None:
+            return self._open_app(name)
+        if parent.closed:
+            raise parent.closed_error(f'a scope "{name}"')
+        return self._classes[name](parent, loops.current_task())
+
+    def open_request(self, app: OpenScope, connection: tuple[Any, Any, Any]) -> OpenScope:
+        """The scope of one connection: (asgi_scope, receive, send)."""
+        scope, task = app, loops.current_task()
+        for name in self._to_request:
+            scope = self._classes[name](scope, task)
+        scope.connection = connection
+        scope.outside = self._other_scope(scope)
+        return scope
+
+    def eager_providers(self) -> list[Provider]:
+        """What is made when a root starts: everything app-scoped, unless `eager=False`.
+
+        In dependency order, then in the order of declaration.
+        """
+        eager = [
+            provider
+            for provider in self.graph.providers
+            if provider.scope == self.graph.scopes.widest
+            and provider.eager is not False
+            and provider.kind not in (Kind.VALUE, Kind.SUPPLIED)
+        ]
+        return [provider for provider in self.graph.needed(eager) if provider in set(eager)]
+
+    def _open_app(self, name: str) -> OpenScope:
+        # Without a task of its own: whoever asks, context managers get owner tasks.
+        scope = self._classes[name](None, None)
+        scope.context = binding.snapshot()
+        scope._opener = loops.current_task()
+        for key, value in self.values.items():
+            provider = self.graph.find(key)
+            assert provider is not None
+            setattr(scope, self.slots[provider], value)
+        self._apps.add(scope)
+        return scope
+
+    def _names_to_open(self, parent: OpenScope | None, name: str | None) -> Sequence[str]:
+        order = self.graph.scopes
+        if parent is None:
+            return (order.widest,)
+        if parent.closed:
+            raise parent.closed_error(f'a scope "{name or order.narrower(parent.name)}"')
+        name = name or order.narrower(parent.name)
+        if name is not None and name not in order:
+            raise errors.UnknownScopeError(scope=name, known=order.names)
+        if name is None or order.rank(name) <= order.rank(parent.name):
+            raise errors.ScopeOrderError(
+                key=None, scope=name or "(narrower)", asked_in=parent.name, provider=""
+            )
+        names = order.between(parent.name, name)
+        for between in names[:-1]:
+            self._checked_values(between, {})
+        return names
+
+    def _other_scope(self, scope: OpenScope) -> OpenScope | None:
+        other = binding.current.get(None)
+        if other is None or other.closed or other.container is scope.container:
+            return None
+        return other
+
+    # --- values that are handed in --------------------------------------------------------
+
+    def _checked_values(self, name: str, values: Mapping[Any, Any]) -> dict[Provider, Any]:
+        given, unknown = self._suppliable(name, values)
+        declared = [
+            provider
+            for provider in self.graph.providers
+            if provider.kind is Kind.SUPPLIED and provider.scope == name
+        ]
+        missing = [p.key for p in declared if p not in given and p.key not in self.values]
+        if missing or unknown:
+            raise errors.SuppliedValueError(scope=name, missing=missing, unknown=unknown)
+        return given
+
+    def _suppliable(
+        self, name: str, values: Mapping[Any, Any]
+    ) -> tuple[dict[Provider, Any], list[Key]]:
+        given: dict[Provider, Any] = {}
+        unknown: list[Key] = []
+        for form, value in values.items():
+            provider = self.graph.find(as_key(form))
+            if provider is None or provider.kind is not Kind.SUPPLIED or provider.scope != name:
+                unknown.append(as_key(form))
+            else:
+                given[provider] = value
+        return given, unknown
+
+    def supply(self, scope: OpenScope, values: Mapping[Any, Any]) -> None:
+        """Put *values* into *scope*, where it has none yet."""
+        given, unknown = self._suppliable(scope.name, values)
+        if unknown:
+            raise errors.SuppliedValueError(scope=scope.name, unknown=unknown)
+        self._put(scope, given)
+
+    def _put(self, scope: OpenScope, given: Mapping[Provider, Any]) -> None:
+        for provider, value in given.items():
+            slot = self.slots[provider]
+            if getattr(scope, slot) is MISSING:
+                setattr(scope, slot, value)
+
+    def connection_value(self, scope: OpenScope, provider: Provider) -> Any:
+        """Starlette's object for the connection that *scope* serves."""
+        if scope.connection is None:
+            raise errors.SuppliedValueError(scope=scope.name, missing=[provider.key])
+        value = connections.make(provider.key.form, scope.connection)
+        self._put(scope, {provider: value})
+        return value
+
+    def keep(self, scope: OpenScope, provider: Provider, value: Any) -> None:
+        """Put what an owner has made under its slot."""
+        setattr(scope, self.slots[provider], value)
+
+    # --- plans ----------------------------------------------------------------------------
+
+    def provider(self, scope: OpenScope, key: Key) -> Provider:
+        """The provider of *key*, if *scope* can be asked for it."""
+        provider = self.graph.find(key)
+        if provider is None:
+            raise errors.MissingProviderError(
+                key=key, suggestions=suggest(key, self.graph.providers)
+            )
+        narrower = self.graph.narrowest([provider], scope.name)
+        if narrower is not None:
+            raise errors.ScopeOrderError(
+                key=key, scope=narrower.scope, asked_in=scope.name, provider=str(narrower)
+            )
+        return provider
+
+    def resolver(self, scope: OpenScope, key: Key, form: Any) -> Callable[[Any], Awaitable[Any]]:
+        """The function that makes *key* in scopes like *scope*, kept for the next time."""
+        function = self.acquirer(scope, self.provider(scope, key))
+        scope._resolvers[form] = function
+        return function
+
+    def acquirer(self, scope: OpenScope, provider: Provider) -> Callable[[Any], Awaitable[Any]]:
+        """The compiled plan for *provider*, to be run in *scope*."""
+        return self._plan(scope.name, provider, self.mode_of(scope.name))
+
+    def acquirer_now(self, scope: OpenScope, provider: Provider) -> Callable[[Any], Any]:
+        """The same, without awaiting."""
+        return self._plan(scope.name, provider, Mode.NOW)
+
+    def mode_of(self, name: str) -> Mode:
+        """App-scoped context managers always live in owner tasks."""
+        return Mode.ELSEWHERE if name == self.graph.scopes.widest else Mode.HERE
+
+    def _plan(self, name: str, provider: Provider, mode: Mode) -> _Function:
+        function = self._by_mode.get((name, provider, mode))
+        if function is None:
+            plan = plan_provider(self.graph, self.slots, provider, name)
+            function = self._by_mode[name, provider, mode] = self.compile(plan, mode)
+        return function
+
+    def compile(self, plan: Plan, mode: Mode) -> _Function:
+        """The generated function for *plan*."""
+        return compile_plan(plan, mode, self._hooks).function
+
+    async def _run_elsewhere(self, compiled: Compiled, scope: OpenScope) -> Any:
+        """The same plan, asked for from another task than the one that opened the scope."""
+        function = self._elsewhere.get(compiled.plan)
+        if function is None:
+            function = self.compile(compiled.plan, Mode.ELSEWHERE)
+            self._elsewhere[compiled.plan] = function
+        return await function(scope)
+
+    # --- calling functions ----------------------------------------------------------------
+
+    async def call(
+        self,
+        scope: OpenScope,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
+        """Call *fn* with what is not passed filled from *scope*."""
+        entry = read_entry(fn, marked=False, skip=len(args), given=kwargs)
+        filler = Filler(self, entry)
+        if filler.opens(scope):
+            async with scope.open(CALL) as inner:
+                return await _called(fn, args, {**await filler.fill(inner), **kwargs})
+        if scope.closed:
+            raise scope.closed_error(f"the parameters of {entry.name}")
+        return await _called(fn, args, {**await filler.fill(scope), **kwargs})
+
+    # --- classes of scopes ----------------------------------------------------------------
+
+    def _scope_class(self, name: str, container: object) -> type[OpenScope]:
+        slots = {
+            self.slots[provider]: MISSING
+            for provider in self.graph.providers
+            if provider.scope == name
+        }
+        members = {"name": name, "container": container, "_engine": self, "_resolvers": {}, **slots}
+        return type("OpenScope", (OpenScope,), members)
+
+    def _add_slot(self, provider: Provider, slot: str) -> None:
+        """A key that every container knows by itself is used for the first time."""
+        setattr(self._classes[provider.scope], slot, MISSING)
+
+
+async def _called(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    result = fn(*args, **kwargs)
+    return await result if inspect.isawaitable(result) else result
+
+
+def _landed(flight: Any, value: Any) -> None:
+    flight.land(value)
+
+
+def _failed(compiled: Compiled, scope: OpenScope, error: BaseException) -> None:
+    describe_failure(compiled, scope._flights, scope.name, error)
+
+
+def _not_ready(compiled: Compiled, provider: Provider) -> errors.NotReadyError:
+    root = compiled.plan.root
+    key = root.key if isinstance(root, Provider) else None
+    return errors.NotReadyError(key=key, provider=str(provider))

@@ -1,0 +1,58 @@
+"""What happens when a plan fails: those who wait are told, and the error says where it was."""
+
+from typing import Any
+
+from lifescope import errors
+from lifescope._model.provider import Kind, Provider
+from lifescope._plan.compile import Compiled
+from lifescope._plan.steps import Mode
+
+__all__ = ["describe_failure"]
+
+
+def describe_failure(
+    compiled: Compiled, flights: dict[Provider, Any], scope: str, error: BaseException
+) -> None:
+    """Called by generated code with what it caught, before it raises that again.
+
+    The first entry of the traceback is the line of the generated function, which tells the
+    step; so nothing has to be noted while things go well.
+
+    Raises:
+        NoYieldError: The error is a generator's own way to say that it has ended.
+    """
+    traceback = error.__traceback__
+    step = compiled.step_at(traceback.tb_lineno) if traceback is not None else None
+    if step is None:
+        return
+    provider = step.provider
+    if step.hops == 0 and compiled.mode is Mode.HERE:
+        _tell_waiters(flights, provider, error)
+    if isinstance(error, StopIteration | StopAsyncIteration) and _is_generator(provider):
+        raise errors.NoYieldError(provider=str(provider)) from None
+    if step.hops == 0 and isinstance(error, Exception) and not _is_ours(error):
+        note = f"lifescope: while acquiring {provider}, scope {scope}"
+        if note not in getattr(error, "__notes__", ()):
+            error.add_note(note)
+
+
+def _tell_waiters(flights: dict[Provider, Any], provider: Provider, error: BaseException) -> None:
+    """End the flight that the failed step had begun; the error of a join is not its own."""
+    if isinstance(error, errors.AcquisitionLoopError):
+        return
+    if flights.get(provider, provider) is provider:
+        return
+    flight = flights[provider]
+    if flight is not None and flight.owner is not None:
+        return
+    del flights[provider]
+    if flight is not None:
+        flight.fail(error)
+
+
+def _is_generator(provider: Provider) -> bool:
+    return provider.kind in (Kind.GENERATOR, Kind.ASYNC_GENERATOR)
+
+
+def _is_ours(error: BaseException) -> bool:
+    return isinstance(error, errors.LifescopeError)

@@ -1,0 +1,69 @@
+"""The event loop below: which task runs, how to start one that stands on its own.
+
+asyncio and trio are told apart here and nowhere else. Trio is asked first: in guest mode
+`asyncio.get_running_loop()` succeeds inside trio code too.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from contextvars import Context
+from typing import Any
+
+__all__ = ["current_task", "is_cancellation", "is_done", "loop_token", "spawn"]
+
+
+def _trio() -> Any:
+    """Trio's low level, if trio runs the current task."""
+    trio = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_task():
+        return trio.lowlevel
+    return None
+
+
+def current_task() -> object:
+    """The task that runs, as an object to compare; an anonymous one outside of any loop."""
+    if (trio := _trio()) is not None:
+        return trio.current_task()
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return object()
+
+
+def loop_token() -> object | None:
+    """What identifies the running event loop; None outside of any."""
+    if (trio := _trio()) is not None:
+        return trio.current_trio_token()
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def spawn(function: Callable[[], Awaitable[None]], context: Context) -> object:
+    """Start a task that belongs to no task group, in *context*; keep what is returned.
+
+    Whoever starts it waits for it: it is not cancelled with the task that started it. That is
+    why it is not a child of a task group; a group would cancel all of its tasks at once.
+    """
+    if (trio := _trio()) is not None:
+        return trio.spawn_system_task(function, context=context)
+    return asyncio.get_running_loop().create_task(_run(function), context=context)
+
+
+async def _run(function: Callable[[], Awaitable[None]]) -> None:
+    await function()
+
+
+def is_done(task: object) -> bool:
+    """Whether *task* has ended, as far as the event loop tells (trio does not)."""
+    return isinstance(task, asyncio.Task) and task.done()
+
+
+def is_cancellation(error: BaseException | None) -> bool:
+    """Whether *error* says that the task was cancelled."""
+    if isinstance(error, asyncio.CancelledError):
+        return True
+    trio = sys.modules.get("trio")
+    return trio is not None and isinstance(error, trio.Cancelled)

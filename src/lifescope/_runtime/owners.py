@@ -1,0 +1,180 @@
+"""Owner tasks: a provider that is entered, kept and left in one task of its own (G5).
+
+App-scoped context managers live in owners, whoever asks for them first; so do request-scoped
+ones that are asked for from another task than the one that opened the request scope.
+A flight is one acquisition that others may wait for (G1).
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextvars import Context
+from typing import TYPE_CHECKING, Any
+
+from anyio import CancelScope, Event
+
+from lifescope import errors
+from lifescope._model.provider import Kind, Provider
+from lifescope._runtime import binding, exits, loops
+
+if TYPE_CHECKING:
+    from lifescope._runtime.scope import OpenScope
+
+__all__ = ["Flight", "Owner"]
+
+_logger = logging.getLogger("lifescope")
+
+
+class Flight:
+    """One acquisition under way: who waits for it, and how it ended."""
+
+    def __init__(self, owner: "Owner | None" = None) -> None:
+        self.owner = owner
+        self.waiters = 0
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.is_void = False
+        self.effects: Sequence[binding.Change] = ()
+        self._ended = Event()
+
+    def land(self, value: Any, effects: Sequence[binding.Change] = ()) -> None:
+        """It is there: wake everyone who waits."""
+        self.value = value
+        self.effects = effects
+        self._ended.set()
+
+    def fail(self, error: BaseException) -> None:
+        """It failed. A cancellation concerns the starter alone: those who wait try again."""
+        self.is_void = loops.is_cancellation(error) or isinstance(error, GeneratorExit)
+        self.error = error
+        self._ended.set()
+
+    async def wait(self) -> None:
+        """Wait for the end. The last one who is cancelled while waiting gives up for all."""
+        self.waiters += 1
+        try:
+            await self._ended.wait()
+        finally:
+            self.waiters -= 1
+            if not self.waiters and not self._ended.is_set() and self.owner is not None:
+                self.owner.give_up()
+
+    async def ended(self) -> None:
+        """Wait for the end without asking for the value."""
+        await self._ended.wait()
+
+
+class Owner:
+    """Runs one provider in a task of its own, from its start to its release.
+
+    The task belongs to no task group, so nobody cancels it together with others. What can
+    still interrupt it is a task group inside the provider whose child has crashed, and the
+    end of the event loop itself. Either way it keeps to the order: the release runs when the
+    scope says so, or when nobody is left who could.
+    """
+
+    def __init__(
+        self,
+        scope: "OpenScope",
+        provider: Provider,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+    ) -> None:
+        self.scope = scope
+        self.provider = provider
+        self.flight = Flight(self)
+        self._args = args
+        self._kwargs = kwargs
+        self._guard = CancelScope()
+        self._turn = Event()
+        self._left = Event()
+        self._outcome: BaseException | None = None
+        self._failure: BaseException | None = None
+        self._task: object = None
+        self._spawned: object = None  # asyncio itself keeps only a weak reference to a task
+
+    def start(self, context: Context) -> Flight:
+        """Begin the acquisition in *context*, which the provider then changes and keeps."""
+        self._spawned = loops.spawn(self._run, context)
+        return self.flight
+
+    def runs_here(self) -> bool:
+        """Whether the provider itself is asking."""
+        return self._task is loops.current_task()
+
+    def give_up(self) -> None:
+        """Cancel the acquisition: nobody waits for it any more."""
+        self._guard.cancel()
+
+    async def leave_owner(self, outcome: BaseException | None) -> None:
+        """Let the provider see *outcome* and release; what it raises comes out here."""
+        self._outcome = outcome
+        self._turn.set()
+        try:
+            await self._left.wait()
+        finally:
+            if not self._left.is_set():  # the limit of the release is over
+                self._guard.cancel()
+        if self._failure is not None and self._failure is not outcome:
+            raise self._failure
+
+    async def _run(self) -> None:
+        self._task = loops.current_task()
+        with self._guard:
+            handle = await self._acquire()
+            if handle is not None:
+                interruption = await self._stay()
+                try:
+                    await exits.leave(self.provider, handle, interruption or self._outcome)
+                except BaseException as error:
+                    self._failure = error
+        self._left.set()
+
+    async def _acquire(self) -> Any:
+        """Enter the provider and tell those who wait; what has to be left, if anything."""
+        binding.current.set(self.scope)
+        before = binding.snapshot()
+        try:
+            handle, value = await enter(self.provider, self._args, self._kwargs)
+        except BaseException as error:
+            self.scope.landing_failed(self, error)
+            return None
+        finally:
+            self._args, self._kwargs = (), {}
+        self.scope.landed(self, handle, value, binding.changes(before, binding.snapshot()))
+        return handle
+
+    async def _stay(self) -> BaseException | None:
+        """Wait until it is this provider's turn to be released; what interrupted that."""
+        try:
+            await self._turn.wait()
+        except BaseException as error:
+            _logger.critical("%s was interrupted by %r while in use", self.provider, error)
+            while not self._turn.is_set() and not self.scope.is_abandoned:
+                with CancelScope(shield=True):
+                    await self._wait_on()
+            return error
+        return None
+
+    async def _wait_on(self) -> None:
+        try:
+            await self._turn.wait()
+        except BaseException:
+            return
+
+
+async def enter(
+    provider: Provider, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[Any, Any]:
+    """(what has to be left, the value); for what has no release the first is None."""
+    kind = provider.kind
+    made = provider.target(*args, **kwargs)
+    if kind is Kind.AWAIT:
+        return None, await made
+    if kind is Kind.ASYNC_MANAGER:
+        return made, await made.__aenter__()
+    if kind is Kind.MANAGER:
+        return made, made.__enter__()
+    try:
+        return made, (next(made) if kind is Kind.GENERATOR else await made.__anext__())
+    except (StopIteration, StopAsyncIteration):
+        raise errors.NoYieldError(provider=str(provider)) from None

@@ -1,0 +1,375 @@
+"""OpenScope: one running instance of a scope; what was made in it, and its releases."""
+
+import enum
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import Context, Token
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
+
+from anyio import CancelScope
+from typing_extensions import TypeForm
+
+from lifescope import errors
+from lifescope._model.keys import as_key
+from lifescope._model.names import Place
+from lifescope._model.provider import Provider
+from lifescope._runtime import binding, loops
+from lifescope._runtime.exits import Exit, release_all, report
+from lifescope._runtime.owners import Flight, Owner
+
+if TYPE_CHECKING:
+    from lifescope._runtime.engine import Engine
+
+__all__ = ["MISSING", "OpenScope", "Opening", "State"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class _Missing(enum.Enum):
+    MISSING = "missing"
+
+
+MISSING = _Missing.MISSING
+"""Stands in a slot for a value that is not there yet."""
+
+
+class State(enum.IntEnum):
+    """Where a scope is in its life; only an open one makes anything."""
+
+    OPEN = 0
+    CLOSING = 1
+    CLOSED = 2
+
+
+class OpenScope:
+    """One running instance of a scope: a request, say, or the app.
+
+    It holds the objects that were made in it and releases them, in reverse order, when it
+    ends. You get one from `container.open()`, from `scope.open()`, from `current_scope()`, or
+    as a parameter of a provider. It belongs to the event loop that opened it.
+
+    Attributes:
+        name: The scope's name: "app", "request", ...
+        parent: The open scope around it; None for the app scope.
+    """
+
+    # For each container and scope the engine makes a subclass, with one class attribute per
+    # provider that is MISSING: a value that is not there yet costs no memory, and one that is
+    # there is read as a plain attribute. Names with an underscore are for the generated code.
+
+    __lifescope_open_scope__ = True
+
+    name: ClassVar[str]
+    container: ClassVar[object]
+    _engine: ClassVar["Engine"]
+    _resolvers: ClassVar[dict[Any, Callable[[Any], Awaitable[Any]]]]
+
+    outside: "OpenScope | None" = None
+    opened_at: Place | None = None
+    connection: tuple[Any, Any, Any] | None = None
+    failure: BaseException | None = None
+    context: Context | None = None
+    _opener: object = None
+    _state: State = State.OPEN
+    _closed: Any = None
+
+    def __init__(self, parent: "OpenScope | None", task: object) -> None:
+        self.parent = parent
+        self._task = task
+        self._flights: dict[Provider, Flight | None] = {}
+        self._exits: list[Exit] = []
+
+    def __repr__(self) -> str:
+        opened = f", opened at {self.opened_at}" if self.opened_at else ""
+        return f'<OpenScope "{self.name}", {self._state.name.lower()}{opened}>'
+
+    @property
+    def closed(self) -> bool:
+        """Whether the scope has ended, or is ending."""
+        return self._state is not State.OPEN
+
+    # --- what users call ------------------------------------------------------------------
+
+    async def get(self, key: TypeForm[T]) -> T:
+        """The object for *key*, made if need be, and released when its scope ends.
+
+        Args:
+            key: A type form, `Annotated[T, Named("...")]` for a qualified one.
+
+        Raises:
+            MissingProviderError: Nothing provides it.
+            ScopeOrderError: It, or something that it needs, lives in a narrower scope.
+            ScopeClosedError: This scope has ended.
+        """
+        try:
+            resolve = self._resolvers[key]
+        except (KeyError, TypeError):
+            resolve = self._engine.resolver(self, as_key(key), key)
+        if self._state:
+            raise self.closed_error(str(as_key(key)))
+        return cast("T", await resolve(self))
+
+    def get_nowait(self, key: TypeForm[T]) -> T:
+        """The object for *key*, if it is there or can be made without awaiting anything.
+
+        Raises:
+            NotReadyError: Something would have to be awaited; the error says what.
+            MissingProviderError: Nothing provides it.
+            ScopeOrderError: It, or something that it needs, lives in a narrower scope.
+            ScopeClosedError: This scope has ended.
+        """
+        if self._state:
+            raise self.closed_error(str(as_key(key)))
+        provider = self._engine.provider(self, as_key(key))
+        return cast("T", self._acquire_now(provider))
+
+    def open(
+        self, name: str | None = None, *, values: Mapping[Any, Any] | None = None
+    ) -> "Opening":
+        """Open the next narrower scope, or the one called *name* and those between.
+
+        Use it as `async with scope.open() as inner:`. Inside the block it is the current scope.
+
+        Args:
+            name: A narrower scope; by default the next one.
+            values: Key to object, for what is declared with `supplied` in that scope.
+
+        Raises:
+            ScopeOrderError: *name* is not narrower than this scope.
+            SuppliedValueError: The values are not the declared ones.
+            ScopeClosedError: This scope has ended.
+        """
+        return Opening(self._engine, self, name, values or {}, None)
+
+    async def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Call *fn*, sync or async, with every parameter that is not passed filled from here.
+
+        Parameters are filled by their annotations; what has a default and no provider keeps
+        the default. What lives in the scope "call" ends when *fn* returns.
+
+        Returns:
+            What *fn* returns, awaited if it is a coroutine.
+        """
+        return await self._engine.call(self, fn, args, kwargs)
+
+    def supply(self, values: Mapping[Any, Any]) -> None:
+        """Hand in values after the scope has been opened; for writers of adapters.
+
+        What the scope already has is left as it is: whoever asked before keeps what it got.
+
+        Raises:
+            SuppliedValueError: A key is not declared with `supplied` for this scope.
+        """
+        self._engine.supply(self, values)
+
+    def record_failure(self, error: BaseException) -> None:
+        """Tell the scope that its work has failed, although somebody handles the error.
+
+        When the scope ends, its providers see *error* at their `yield`: a transaction is
+        rolled back also where the framework turns the error into a response. For writers of
+        adapters. A later call counts, an error that leaves the scope itself counts more.
+        """
+        self.failure = error
+
+    # --- for generated code ---------------------------------------------------------------
+
+    async def _acquire(self, provider: Provider) -> Any:
+        """What *provider* makes in this scope, asked for from a narrower one."""
+        if self._state:
+            raise self.closed_error(str(provider.key))
+        return await self._engine.acquirer(self, provider)(self)
+
+    def _acquire_now(self, provider: Provider) -> Any:
+        if self._state:
+            raise self.closed_error(str(provider.key))
+        return self._engine.acquirer_now(self, provider)(self)
+
+    def _supply(self, provider: Provider) -> Any:
+        """The value of a supplied key that nobody has handed in: the connection, or an error."""
+        return self._engine.connection_value(self, provider)
+
+    async def _own(
+        self, provider: Provider, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """Make it in an owner task; join whoever is at it already."""
+        if provider not in self._flights:
+            self._flights[provider] = self._owner(provider, args, kwargs)
+        return await self._join(provider)
+
+    async def _own_transient(
+        self, provider: Provider, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Any:
+        flight = self._owner(provider, args, kwargs)
+        await flight.wait()
+        return self._value_of(flight)
+
+    def _owner(
+        self, provider: Provider, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Flight:
+        # What lives as long as the app starts from the app's context, not from that of the
+        # request that happens to ask first.
+        context = self.context.copy() if self.context is not None else binding.snapshot()
+        return Owner(self, provider, args, kwargs).start(context)
+
+    async def _join(self, provider: Provider) -> Any:
+        """Wait for the acquisition that is under way."""
+        flight = self._flights[provider]
+        asked_by_itself = (
+            self._task is loops.current_task()
+            if flight is None or flight.owner is None
+            else flight.owner.runs_here()
+        )
+        if asked_by_itself:
+            raise errors.AcquisitionLoopError(provider=str(provider))
+        if flight is None:
+            flight = self._flights[provider] = Flight()
+        await flight.wait()
+        if flight.is_void:
+            return await self._acquire(provider)
+        return self._value_of(flight)
+
+    def _value_of(self, flight: Flight) -> Any:
+        if flight.error is not None:
+            raise flight.error
+        binding.apply(flight.effects)
+        return flight.value
+
+    # --- for owners -----------------------------------------------------------------------
+
+    def landed(self, owner: Owner, handle: Any, value: Any, effects: list[binding.Change]) -> None:
+        """An owner has made its object: keep it, note its release, wake those who wait."""
+        provider = owner.provider
+        if handle is not None:
+            self._exits.append((provider, owner))
+        if self._flights.pop(provider, None) is not None:
+            self._engine.keep(self, provider, value)
+        if self.context is not None:
+            self.context.run(binding.apply, effects)
+        owner.flight.land(value, effects)
+
+    def landing_failed(self, owner: Owner, error: BaseException) -> None:
+        """An owner could not make its object."""
+        if self._flights.get(owner.provider) is owner.flight:
+            del self._flights[owner.provider]
+        owner.flight.fail(error)
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Nobody is left who could close it: the task that opened it has ended."""
+        return loops.is_done(self._opener)
+
+    # --- the end --------------------------------------------------------------------------
+
+    def close_at_once(self) -> bool:
+        """End a scope that has nothing to release; False if it has."""
+        if self._exits or self._flights or self._state:
+            return False
+        self._forget()
+        return True
+
+    async def close(self, outcome: BaseException | None) -> None:
+        """End the scope: release everything, and tell each provider about *outcome*.
+
+        Raises what the releases raise; *outcome* itself is left to the caller to raise.
+        """
+        if self._state:
+            return
+        self._state = State.CLOSING
+        failures = await self._land_flights()
+        try:
+            failures += await release_all(self._exits, outcome)
+        finally:
+            self._forget()
+        error = report(failures, outcome)
+        failures.clear()
+        if error is not None:
+            try:
+                raise error
+            finally:
+                del error  # no cycle through this frame
+
+    async def _land_flights(self) -> list[BaseException]:
+        """Wait for acquisitions that are still under way, so that nothing arrives too late.
+
+        A cancellation of the wait cancels them, and is handed back to go on after the releases.
+        """
+        try:
+            await self._wait_for_flights()
+        except BaseException as error:
+            for flight in self._flights.values():
+                if flight is not None and flight.owner is not None:
+                    flight.owner.give_up()
+            with CancelScope(shield=True):
+                await self._wait_for_flights()
+            return [error]
+        return []
+
+    async def _wait_for_flights(self) -> None:
+        while flights := [f for f in self._flights.values() if f is not None and f.owner]:
+            await flights[0].ended()
+
+    def _forget(self) -> None:
+        """Drop every object: whoever still holds the scope does not keep them alive (G15)."""
+        kept = {"parent": self.parent, "_task": None, "_exits": [], "_flights": {}}
+        if self.opened_at is not None:
+            kept["opened_at"] = self.opened_at
+        vars(self).clear()
+        vars(self).update(kept, _state=State.CLOSED)
+
+    def closed_error(self, wanted: str) -> errors.ScopeClosedError:
+        """The error for whoever asks too late."""
+        return errors.ScopeClosedError(
+            scope=self.name,
+            wanted=wanted,
+            opened_at=self.opened_at,
+            closing=self._state is State.CLOSING,
+        )
+
+
+class Opening:
+    """What `open()` returns: opens the scopes when entered, closes them when left."""
+
+    def __init__(
+        self,
+        engine: "Engine",
+        parent: OpenScope | None,
+        name: str | None,
+        values: Mapping[Any, Any],
+        place: Place | None,
+    ) -> None:
+        self._engine = engine
+        self._parent = parent
+        self._name = name
+        self._values = values
+        self._place = place
+        self._scopes: list[OpenScope] = []
+        self._token: Token[OpenScope] | None = None
+
+    async def __aenter__(self) -> OpenScope:
+        """Open, and make the innermost one current."""
+        self._scopes = self._engine.open(self._parent, self._name, self._values, self._place)
+        innermost = self._scopes[-1]
+        self._token = binding.current.set(innermost)
+        return innermost
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close from the inside out; the block's own error goes on as itself."""
+        failures: list[BaseException] = []
+        while self._scopes:
+            try:
+                await self._scopes.pop().close(error)
+            except BaseException as failure:
+                failures.append(failure)
+        if self._token is not None:
+            binding.undo([self._token])
+        if (failed := report(failures, error)) is not None:
+            raise failed
+
+    def __await__(self) -> Self:
+        raise TypeError("open() is entered, not awaited: async with container.open() as scope: ...")

@@ -1,0 +1,1 @@
+"""Adapters for web frameworks: one file each, written against public names."""
