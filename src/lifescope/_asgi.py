@@ -6,13 +6,13 @@ G6, G7, G9 and G12. Here `asgi_scope` is ASGI's dict; `scope` is always an open 
 
 import inspect
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, MutableMapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, MutableMapping
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
 
 from lifescope import errors
-from lifescope._declare.signatures import read_entry
+from lifescope._declare.signatures import called_function, read_entry
 from lifescope._graph.validate import check_entry
 from lifescope._model.names import spell_callable
 from lifescope._model.provider import Kind
@@ -154,7 +154,7 @@ class Root:
         await send({"type": "lifespan.shutdown.complete"})
 
     @asynccontextmanager
-    async def _running(self, state: dict[str, Any]) -> AsyncIterator[_Live]:
+    async def _running(self, state: dict[str, Any]) -> AsyncGenerator[_Live]:
         """The app scope with everything that starts with the app, and the app."""
         engine = self._engine()
         async with Opening(engine, None, None, self._values, None) as scope:
@@ -164,24 +164,24 @@ class Root:
                 yield _Live(app, scope, state)
 
     @asynccontextmanager
-    async def _app(self, engine: Engine, scope: OpenScope) -> AsyncIterator[AsgiApp]:
+    async def _app(self, engine: Engine, scope: OpenScope) -> AsyncGenerator[AsgiApp]:
         """The app that the factory gives, entered if it is given by a context manager."""
-        factory = self._app_factory
+        factory: Any = self._app_factory
         if _is_asgi_app(factory):
             yield factory
             return
         if inspect.isasyncgenfunction(factory):
             factory = asynccontextmanager(factory)
         filler = Filler(engine, read_entry(factory, marked=False))
-        made = factory(**await filler.fill(scope))
+        made: Any = factory(**await filler.fill(scope))
         if inspect.isawaitable(made):
             made = await made
-        if not isinstance(made, AbstractAsyncContextManager):
+        if not hasattr(made, "__aenter__"):
             yield made
             return
         async with made as entered:
             # An app that is its own context manager may well return nothing from __aenter__.
-            yield entered if callable(entered) else made
+            yield cast("AsgiApp", entered) if callable(entered) else made
 
     def _register(self, live: _Live, state: dict[str, Any]) -> None:
         state[self._key] = live
@@ -269,8 +269,7 @@ def _is_asgi_app(factory: Any) -> bool:
     """An app rather than something that gives one: `async def` (scope, receive, send)."""
     if isinstance(factory, type):
         return False
-    call = factory if inspect.isroutine(factory) else getattr(type(factory), "__call__", None)
-    if not inspect.iscoroutinefunction(call):
+    if not callable(factory) or not inspect.iscoroutinefunction(called_function(factory)):
         return False
     parameters = [p for name, p in inspect.signature(factory).parameters.items() if name != "self"]
     return len(parameters) == 3 and all(_could_be_asgi(p) for p in parameters)

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar, cast
 
@@ -62,21 +62,25 @@ def inject_from(container: object | None, function: _F) -> _F:
             place=place_of(function),
         )
     injected = _Injected(container, function)
-    wrapper: Any
-    if inspect.iscoroutinefunction(function):
-
-        @functools.wraps(function)
-        async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return await injected.call(args, kwargs)
-
-    else:
-
-        @functools.wraps(function)
-        def wrapper(*args: Any, **kwargs: Any) -> Any:
-            return injected.call_sync(args, kwargs)
-
+    is_async = inspect.iscoroutinefunction(function)
+    wrapper = _async_wrapper(injected) if is_async else _sync_wrapper(injected)
+    functools.update_wrapper(wrapper, function)
     _hide(wrapper, function)
     return cast("_F", wrapper)
+
+
+def _async_wrapper(injected: "_Injected") -> Callable[..., Any]:
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return await injected.call(args, kwargs)
+
+    return wrapper
+
+
+def _sync_wrapper(injected: "_Injected") -> Callable[..., Any]:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return injected.call_sync(args, kwargs)
+
+    return wrapper
 
 
 class _Injected:
@@ -131,7 +135,7 @@ class _Injected:
 
 
 @contextmanager
-def _told_to(scope: OpenScope, args: tuple[Any, ...]) -> Iterator[None]:
+def _told_to(scope: OpenScope, args: tuple[Any, ...]) -> Generator[None]:
     """Connect *scope* with an endpoint: its connection goes in, its error is recorded.
 
     A function is taken for an endpoint if it is called with a connection. What leaves other
@@ -150,7 +154,7 @@ def _told_to(scope: OpenScope, args: tuple[Any, ...]) -> Iterator[None]:
 
 
 @contextmanager
-def _opened_from_thread(scope: OpenScope) -> Iterator[OpenScope]:
+def _opened_from_thread(scope: OpenScope) -> Generator[OpenScope]:
     """A "call" scope around code in a worker thread; opened and closed in the event loop."""
     opening = scope.open(CALL)
     inner = from_thread.run(opening.__aenter__)

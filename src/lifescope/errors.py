@@ -14,7 +14,7 @@ LifescopeError
 ├── NoScopeError                     no scope is open here (also LookupError)
 ├── ScopeClosedError                 the scope has ended
 ├── ScopeOrderError                  asked in a scope that is wider than the key's
-├── SuppliedValueError               values handed in when a scope was opened are not the declared ones
+├── SuppliedValueError               a scope was opened with other values than the declared ones
 ├── NotReadyError                    asked without awaiting for something that must be awaited
 ├── LifespanNotRunError              a request came, but no lifespan is running for it
 ├── NoYieldError, SecondYieldError   a generator that does not yield exactly once
@@ -286,7 +286,7 @@ class AmbiguousContextManagerError(GraphError):
         at = f" ({self.place})" if self.place else ""
         return (
             f"{self.name}{at} gives a {spell(self.form)}, which is itself a context manager\n\n"
-            f"  Say enter=True in provider(...) to enter it, and leave it at the end of the scope,\n"
+            f"  Say enter=True in provider(...) to enter it, and leave it when the scope ends,\n"
             f"  or enter=False to pass it on as it is."
         )
 
@@ -387,8 +387,9 @@ class ScopeClosedError(LifescopeError):
     def __str__(self) -> str:
         wanted = f" and cannot give {self.wanted}" if self.wanted else ""
         opened = f", opened at {self.opened_at}," if self.opened_at else ""
+        state = "is closing" if self.closing else "is closed"
         return (
-            f'the scope "{self.scope}"{opened} {"is closing" if self.closing else "is closed"}{wanted}\n\n'
+            f'the scope "{self.scope}"{opened} {state}{wanted}\n\n'
             f"  Code that goes on after its request or block needs a scope of its own."
         )
 
@@ -544,7 +545,8 @@ class AcquisitionLoopError(LifescopeError):
 
     def __str__(self) -> str:
         return (
-            f"{self.provider} is asked for while it is being acquired, by what it is waiting for\n\n"
+            f"{self.provider} is asked for while it is being acquired, "
+            f"by what it is waiting for\n\n"
             f"  It asks the scope for something that needs it in turn. Make that a parameter, so\n"
             f"  that the check of the graph can see the circle."
         )

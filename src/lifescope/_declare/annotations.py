@@ -6,7 +6,7 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args, get_origin
+from typing import Any, cast, get_args, get_origin
 
 from lifescope._model.names import unwrap
 
@@ -105,9 +105,11 @@ def annotated_function(target: Any) -> Any:
     """The function whose annotations describe a call of *target*."""
     if not isinstance(target, type):
         target = unwrap(target)
-        return target if hasattr(target, "__code__") else getattr(type(target), "__call__", target)
-    init = target.__init__
-    return unwrap(init if init is not object.__init__ else target.__new__)
+        if hasattr(target, "__code__"):
+            return target
+        return getattr(cast("object", type(target)), "__call__", target)  # noqa: B004
+    init = inspect.getattr_static(target, "__init__")
+    return unwrap(target.__new__ if init is object.__init__ else init)
 
 
 def _text_of(annotation: Any) -> str:

@@ -124,7 +124,10 @@ def supplied(form: TypeForm[Any], /, *, scope: str, name: str | None = None) -> 
 def _forms(provides: Any) -> tuple[Any, ...] | None:
     if provides is None:
         return None
-    return provides if isinstance(provides, tuple) else (provides,)
+    if not isinstance(provides, tuple):
+        return (provides,)
+    several: tuple[Any, ...] = provides  # pyright: ignore[reportUnknownVariableType]
+    return several
 
 
 def _place(target: Any, frame: types.FrameType) -> Place:

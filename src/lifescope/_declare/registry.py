@@ -59,7 +59,7 @@ def _walk(sources: Iterable[Any]) -> Iterator[Declaration | errors.GraphError]:
         elif hasattr(source, "__lifescope_declarations__"):
             yield from source.__lifescope_declarations__
         elif isinstance(source, Iterable) and not isinstance(source, str | bytes | type):
-            yield from _walk(cast("Iterable[Any]", source))
+            yield from _walk(iter(source))  # pyright: ignore[reportUnknownArgumentType]
         else:
             yield _not_a_source(source)
 
@@ -78,7 +78,8 @@ def _not_a_source(source: Any) -> errors.InvalidProviderError:
     if not callable(source):
         return errors.InvalidProviderError(
             name=f"an object of type {type(source).__qualname__}",
-            reason="is not a provider; hand ready objects in with Container(..., values={Key: object})",
+            reason="is not a provider; hand ready objects in with "
+            "Container(..., values={Key: object})",
         )
     return errors.InvalidProviderError(
         name=spell_callable(source),

@@ -6,7 +6,7 @@ import functools
 import inspect
 import types
 from collections.abc import AsyncIterator, Callable
-from typing import Any, get_args, get_origin
+from typing import Any, cast, get_args, get_origin
 
 from lifescope import errors
 from lifescope._declare.annotations import (
@@ -20,7 +20,7 @@ from lifescope._model.keys import InjectMarker, Key, as_key
 from lifescope._model.names import Place, place_of, spell_callable
 from lifescope._model.provider import Declaration, Entry, Kind, Parameter, Provider
 
-__all__ = ["read_declaration", "read_entry"]
+__all__ = ["called_function", "is_marked", "read_declaration", "read_entry"]
 
 _ITERATORS = {
     Kind.ASYNC_GENERATOR: (
@@ -211,7 +211,7 @@ def _keys(declaration: Declaration, reader: _Reader, result: Any) -> tuple[Key, 
 def _kind(
     declaration: Declaration, reader: _Reader, signature: inspect.Signature
 ) -> tuple[Kind, Any, Callable[..., Any]]:
-    """(how it is driven, what it gives, what to call)"""
+    """How it is driven, what it gives, and what to call."""
     target = declaration.target
     if isinstance(target, type):
         return _kind_of_class(declaration, reader)
@@ -219,7 +219,7 @@ def _kind(
     if signature.return_annotation is not _MISSING:
         result = reader.read(signature.return_annotation, None)
     target = _undecorated(target)
-    function = _plain(target)
+    function = called_function(target)
     if inspect.isasyncgenfunction(function):
         return Kind.ASYNC_GENERATOR, _yielded(reader, Kind.ASYNC_GENERATOR, result), target
     if inspect.isgeneratorfunction(function):
@@ -247,7 +247,7 @@ def _kind_of_function(
     declaration: Declaration, reader: _Reader, result: Any, target: Callable[..., Any]
 ) -> tuple[Kind, Any, Callable[..., Any]]:
     manager = _MANAGERS.get(_abstract(get_origin(result)))
-    is_coroutine = inspect.iscoroutinefunction(_plain(target))
+    is_coroutine = inspect.iscoroutinefunction(called_function(target))
     kind = Kind.AWAIT if is_coroutine else Kind.CALL
     if manager is None or declaration.enter is False:
         return _entered(declaration, reader, kind, result, target)
@@ -340,13 +340,13 @@ def _undecorated(target: Any) -> Any:
     return target
 
 
-def _plain(target: Any) -> Any:
-    """The function that decides what a call gives: behind `partial`, or `__call__`."""
+def called_function(target: Any) -> Any:
+    """The function that runs when *target* is called: behind `partial`, or its `__call__`."""
     while isinstance(target, functools.partial):
         target = target.func
     if inspect.isroutine(target) or isinstance(target, type):
         return target
-    return type(target).__call__
+    return getattr(cast("object", type(target)), "__call__", target)  # noqa: B004
 
 
 def _abstract(origin: Any) -> Any:

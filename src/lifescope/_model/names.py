@@ -60,7 +60,7 @@ def unwrap(target: Any) -> Any:
     """What stands behind `functools.partial`, bound methods and `functools.wraps`."""
     while True:
         if isinstance(target, functools.partial):
-            target = typing.cast("functools.partial[Any]", target).func
+            target = target.func
         elif inspect.ismethod(target):
             target = target.__func__
         elif hasattr(target, "__wrapped__"):
@@ -75,10 +75,9 @@ def place_of(target: Any) -> Place | None:
     code = getattr(target, "__code__", None)
     if isinstance(code, types.CodeType):
         return Place(code.co_filename, code.co_firstlineno)
-    if not isinstance(target, type):
-        target = type(target)
+    cls: Any = target if isinstance(target, type) else type(target)
     try:
-        return Place(inspect.getsourcefile(target) or "?", inspect.getsourcelines(target)[1])
+        return Place(inspect.getsourcefile(cls) or "?", inspect.getsourcelines(cls)[1])
     except (OSError, TypeError):
         return None
 

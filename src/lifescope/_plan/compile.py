@@ -32,7 +32,7 @@ an event loop. A generated function, and what its parts mean:
             raise
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -150,7 +150,7 @@ class _Writer:
                 self.out.line(f"return {last.variable}")
 
     @contextmanager
-    def _guarded(self) -> Iterator[None]:
+    def _guarded(self) -> Generator[None]:
         if not self.plan.steps:
             yield
             return

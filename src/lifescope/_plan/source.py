@@ -4,7 +4,7 @@ import builtins
 import itertools
 import linecache
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,7 +38,7 @@ class SourceBuilder:
         self.lines.append(_INDENT * self._depth + text)
 
     @contextmanager
-    def block(self, header: str) -> Iterator[None]:
+    def block(self, header: str) -> Generator[None]:
         """Add `header:` and indent what follows in the `with` block."""
         self.line(f"{header}:")
         self._depth += 1

@@ -351,7 +351,13 @@ class Engine:
             for provider in self.graph.providers
             if provider.scope == name
         }
-        members = {"name": name, "container": container, "_engine": self, "_resolvers": {}, **slots}
+        members: dict[str, Any] = {
+            "name": name,
+            "container": container,
+            "_engine": self,
+            "_resolvers": {},
+            **slots,
+        }
         return type("OpenScope", (OpenScope,), members)
 
     def _add_slot(self, provider: Provider, slot: str) -> None:

@@ -34,7 +34,8 @@ def current_task() -> object:
 def loop_token() -> object | None:
     """What identifies the running event loop; None outside of any."""
     if (trio := _trio()) is not None:
-        return trio.current_trio_token()
+        token: object = trio.current_trio_token()
+        return token
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

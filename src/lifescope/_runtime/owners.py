@@ -83,7 +83,7 @@ class Owner:
         self.provider = provider
         self.flight = Flight(self)
         self._args = args
-        self._kwargs = kwargs
+        self._kwargs: Mapping[str, Any] = kwargs
         self._guard = CancelScope()
         self._turn = Event()
         self._left = Event()

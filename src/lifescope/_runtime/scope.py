@@ -311,7 +311,7 @@ class OpenScope:
 
     def _forget(self) -> None:
         """Drop every object: whoever still holds the scope does not keep them alive (G15)."""
-        kept = {"parent": self.parent, "_task": None, "_exits": [], "_flights": {}}
+        kept: dict[str, Any] = {"parent": self.parent, "_task": None, "_exits": [], "_flights": {}}
         if self.opened_at is not None:
             kept["opened_at"] = self.opened_at
         vars(self).clear()

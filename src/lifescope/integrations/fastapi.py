@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from fastapi import Depends, Request, WebSocket
 from fastapi.requests import HTTPConnection
 
+from lifescope import Inject as _Marked
 from lifescope import OpenScope, current_scope
-from lifescope._model.keys import InjectMarker
 
 __all__ = ["Inject"]
 
@@ -27,8 +27,8 @@ async def _endpoint(connection: HTTPConnection) -> AsyncIterator[OpenScope]:
     if scope.name != "request":  # a root inside another one's endpoint, or scopes of the user's
         yield scope
         return
-    kinds = [k for k in (HTTPConnection, Request, WebSocket) if isinstance(connection, k)]
-    scope.supply(dict.fromkeys(kinds, connection))
+    kind = WebSocket if isinstance(connection, WebSocket) else Request
+    scope.supply({kind: connection, HTTPConnection: connection})
     try:
         async with scope.open() as inner:
             yield inner
@@ -57,7 +57,7 @@ class _Parameter:
 
 
 if TYPE_CHECKING:
-    Inject = Annotated[T, InjectMarker()]
+    Inject = Annotated[T, "filled by lifescope"]
 else:
 
     class Inject:
@@ -73,4 +73,4 @@ else:
         """
 
         def __class_getitem__(cls, key):
-            return Annotated[key, InjectMarker(), Depends(_Parameter(key))]
+            return Annotated[_Marked[key], Depends(_Parameter(key))]
