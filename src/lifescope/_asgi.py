@@ -15,8 +15,7 @@ from lifescope import errors
 from lifescope._declare.signatures import called_function, read_entry
 from lifescope._graph.validate import check_entry
 from lifescope._model.names import spell_callable
-from lifescope._model.provider import Kind
-from lifescope._model.scopes import REQUEST
+from lifescope._model.scopes import CALL, REQUEST
 from lifescope._runtime import binding, loops
 from lifescope._runtime.engine import Engine, Filler
 from lifescope._runtime.scope import Opening, OpenScope
@@ -76,9 +75,9 @@ class Root:
             raise errors.UnknownScopeError(
                 scope=REQUEST, known=scopes.names, name="container.asgi, which opens it per request"
             )
-        for provider in engine.graph.providers:
-            if provider.kind is Kind.SUPPLIED and provider.scope != scopes.widest:
-                raise errors.SuppliedValueError(scope=provider.scope, missing=[provider.key])
+        engine.check_values(scopes.widest, self._values)
+        for name in (*scopes.between(scopes.widest, REQUEST), *([CALL] if CALL in scopes else [])):
+            engine.check_values(name, {})  # the root opens these, and has no values for them
         if not _is_asgi_app(self._app_factory):
             entry = read_entry(self._app_factory, marked=False)
             check_entry(engine.graph, entry)
@@ -123,7 +122,8 @@ class Root:
             if len(running) != 1:
                 raise errors.LifespanNotRunError(root=self._name, running=len(running))
             live = running[0]
-            asgi_scope.setdefault("state", dict(live.state))
+            for name, value in live.state.items():
+                asgi_scope.setdefault("state", {}).setdefault(name, value)
         if live.scope.closed:
             raise live.scope.closed_error("a request")
         return live
@@ -157,9 +157,8 @@ class Root:
     async def _running(self, state: dict[str, Any]) -> AsyncGenerator[_Live]:
         """The app scope with everything that starts with the app, and the app."""
         engine = self._engine()
-        async with Opening(engine, None, None, self._values, None) as scope:
-            for provider in engine.eager_providers():
-                await engine.acquirer(scope, provider)(scope)
+        eager = engine.eager_providers(unless_told=True)
+        async with Opening(engine, None, None, self._values, eager=eager) as scope:
             async with self._app(engine, scope) as app:
                 yield _Live(app, scope, state)
 

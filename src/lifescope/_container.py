@@ -119,7 +119,9 @@ class Container:
         """
         frame = sys._getframe(1)
         place = Place(frame.f_code.co_filename, frame.f_lineno)
-        return Opening(self._engines.current, None, None, values or {}, place)
+        engine = self._engines.current
+        eager = engine.eager_providers(unless_told=False)
+        return Opening(engine, None, None, values or {}, place=place, eager=eager)
 
     @overload
     def override(self, key: TypeForm[T], replacement: Any, /) -> Override: ...

@@ -137,9 +137,12 @@ class NotesContract:
         assert audit(client) == ["create Milk"]
 
     def test_many_write_at_once(self, client: TestClient) -> None:
+        def write(name: str) -> None:
+            add(client, name)
+
         names = {f"Note {number}" for number in range(24)}
         with ThreadPoolExecutor(8) as threads:
-            list(threads.map(lambda name: add(client, name), names))
+            list(threads.map(write, names))
         assert set(titles(client)) == names
         assert len(audit(client)) == len(names)
 

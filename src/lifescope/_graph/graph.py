@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional, get_origin
 
 from lifescope._model.keys import Key
 from lifescope._model.provider import Entry, Kind, Parameter, Provider
@@ -62,14 +62,20 @@ class Index:
 
         Both are recognised by name, so that a program without a web framework imports none.
         """
-        if key.name is not None or not isinstance(key.form, type):
+        cls: Any = get_origin(key.form) or key.form
+        if key.name is not None or not isinstance(cls, type):
             return None
-        if getattr(key.form, "__lifescope_open_scope__", False):
-            return Provider((key,), TRANSIENT, Kind.SCOPE, key.form)
-        described = (key.form.__module__, key.form.__qualname__)
-        if described in _CONNECTIONS and REQUEST in self.scopes:
-            return Provider((key,), REQUEST, Kind.SUPPLIED, key.form)
+        if key.form is not cls:  # Request[State] is the same object as Request
+            return self.find(Key(cls)) if _is_connection(cls) else None
+        if getattr(cls, "__lifescope_open_scope__", False):
+            return Provider((key,), TRANSIENT, Kind.SCOPE, cls)
+        if _is_connection(cls) and REQUEST in self.scopes:
+            return Provider((key,), REQUEST, Kind.SUPPLIED, cls)
         return None
+
+
+def _is_connection(cls: type) -> bool:
+    return (cls.__module__, cls.__qualname__) in _CONNECTIONS
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -102,7 +102,8 @@ class _Writer:
         self.hooks = hooks
         self.out = SourceBuilder()
         self.out.reserve(_LOCALS)
-        self.out.reserve(step.variable for step in self.plan.steps)
+        self.variables = {step.variable for step in self.plan.steps}
+        self.out.reserve(self.variables)
         self.out.namespace.update(
             MISSING=hooks.missing,
             PLAN=compiled,
@@ -257,7 +258,9 @@ class _Writer:
     def _call(self, step: Step) -> str:
         target = step.provider.target
         name = getattr(target, "__name__", step.variable)
-        target_name = self.out.bind(name if name.isidentifier() else step.variable, target)
+        if not name.isidentifier() or name in self.variables:
+            name = f"make_{step.variable}"
+        target_name = self.out.bind(name, target)
         return f"{target_name}({', '.join(map(str, step.arguments))})"
 
 

@@ -115,6 +115,7 @@ class Engine:
         self._classes: dict[str, type[OpenScope]] = {}
         self._by_mode: dict[tuple[str, Provider, Mode], _Function] = {}
         self._elsewhere: dict[Plan, _Function] = {}
+        self._ways_in: dict[tuple[str, str | None], Sequence[str]] = {}
         scopes = graph.scopes
         self._to_request = scopes.between(scopes.widest, REQUEST) if REQUEST in scopes else ()
         self._hooks = Hooks(
@@ -125,8 +126,12 @@ class Engine:
             failed=_failed,
             not_ready=_not_ready,
         )
-        for name in graph.scopes.names:
+        self._supplied: dict[str, list[Provider]] = {}
+        for name in scopes.names:
             self._classes[name] = self._scope_class(name, container)
+            self._supplied[name] = [
+                p for p in graph.providers if p.kind is Kind.SUPPLIED and p.scope == name
+            ]
 
     # --- opening scopes -------------------------------------------------------------------
 
@@ -142,7 +147,7 @@ class Engine:
         The check of names and values comes first, so that nothing is open after an error.
         """
         names = self._names_to_open(parent, name)
-        given = self._checked_values(names[-1], values)
+        given = self.check_values(names[-1], values)
         opened: list[OpenScope] = []
         for each in names:
             parent = self.open_one(each, parent)
@@ -169,19 +174,19 @@ class Engine:
         scope.outside = self._other_scope(scope)
         return scope
 
-    def eager_providers(self) -> list[Provider]:
-        """What is made when a root starts: everything app-scoped, unless `eager=False`.
+    def eager_providers(self, *, unless_told: bool) -> list[Provider]:
+        """What is made when an app scope opens, by `eager=`; without it, if *unless_told*.
 
         In dependency order, then in the order of declaration.
         """
-        eager = [
-            provider
+        eager = {
+            provider: None
             for provider in self.graph.providers
             if provider.scope == self.graph.scopes.widest
-            and provider.eager is not False
+            and (unless_told if provider.eager is None else provider.eager)
             and provider.kind not in (Kind.VALUE, Kind.SUPPLIED)
-        ]
-        return [provider for provider in self.graph.needed(eager) if provider in set(eager)]
+        }
+        return [provider for provider in self.graph.needed(eager) if provider in eager]
 
     def _open_app(self, name: str) -> OpenScope:
         # Without a task of its own: whoever asks, context managers get owner tasks.
@@ -201,17 +206,23 @@ class Engine:
             return (order.widest,)
         if parent.closed:
             raise parent.closed_error(f'a scope "{name or order.narrower(parent.name)}"')
-        name = name or order.narrower(parent.name)
-        if name is not None and name not in order:
-            raise errors.UnknownScopeError(scope=name, known=order.names)
-        if name is None or order.rank(name) <= order.rank(parent.name):
-            raise errors.ScopeOrderError(
-                key=None, scope=name or "(narrower)", asked_in=parent.name, provider=""
-            )
-        names = order.between(parent.name, name)
+        names = self._ways_in.get((parent.name, name))
+        if names is None:
+            names = self._ways_in[parent.name, name] = self._way_in(parent.name, name)
         for between in names[:-1]:
-            self._checked_values(between, {})
+            self.check_values(between, {})
         return names
+
+    def _way_in(self, outer: str, name: str | None) -> Sequence[str]:
+        order = self.graph.scopes
+        inner = name or order.narrower(outer)
+        if inner is not None and inner not in order:
+            raise errors.UnknownScopeError(scope=inner, known=order.names)
+        if inner is None or order.rank(inner) <= order.rank(outer):
+            raise errors.ScopeOrderError(
+                key=None, scope=inner or "(narrower)", asked_in=outer, provider=""
+            )
+        return order.between(outer, inner)
 
     def _other_scope(self, scope: OpenScope) -> OpenScope | None:
         other = binding.current.get(None)
@@ -221,13 +232,16 @@ class Engine:
 
     # --- values that are handed in --------------------------------------------------------
 
-    def _checked_values(self, name: str, values: Mapping[Any, Any]) -> dict[Provider, Any]:
+    def check_values(self, name: str, values: Mapping[Any, Any]) -> dict[Provider, Any]:
+        """Provider to value, if *values* are what is declared with `supplied` in scope *name*.
+
+        Raises:
+            SuppliedValueError: They are not.
+        """
+        declared = self._supplied[name]
+        if not declared and not values:
+            return {}
         given, unknown = self._suppliable(name, values)
-        declared = [
-            provider
-            for provider in self.graph.providers
-            if provider.kind is Kind.SUPPLIED and provider.scope == name
-        ]
         missing = [p.key for p in declared if p not in given and p.key not in self.values]
         if missing or unknown:
             raise errors.SuppliedValueError(scope=name, missing=missing, unknown=unknown)

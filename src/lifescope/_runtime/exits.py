@@ -33,7 +33,7 @@ async def release_all(exits: list[Exit], outcome: BaseException | None) -> list[
     anything any more, so then each release runs shielded, with a limit of `GRACE` seconds.
     """
     failures: list[BaseException] = []
-    shielded = _cannot_await()
+    shielded = bool(exits) and _cannot_await()
     while exits:
         provider, handle = exits.pop()
         error = await _attempt(provider, handle, outcome, shielded=shielded)

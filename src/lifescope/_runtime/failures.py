@@ -6,12 +6,13 @@ from lifescope import errors
 from lifescope._model.provider import Kind, Provider
 from lifescope._plan.compile import Compiled
 from lifescope._plan.steps import Mode
+from lifescope._runtime.loops import is_cancellation
 
 __all__ = ["describe_failure"]
 
 
 def describe_failure(
-    compiled: Compiled, flights: dict[Provider, Any], scope: str, error: BaseException
+    compiled: Compiled, flights: dict[object, Any], scope: str, error: BaseException
 ) -> None:
     """Called by generated code with what it caught, before it raises that again.
 
@@ -36,7 +37,7 @@ def describe_failure(
             error.add_note(note)
 
 
-def _tell_waiters(flights: dict[Provider, Any], provider: Provider, error: BaseException) -> None:
+def _tell_waiters(flights: dict[object, Any], provider: Provider, error: BaseException) -> None:
     """End the flight that the failed step had begun; the error of a join is not its own."""
     if isinstance(error, errors.AcquisitionLoopError):
         return
@@ -46,8 +47,8 @@ def _tell_waiters(flights: dict[Provider, Any], provider: Provider, error: BaseE
     if flight is not None and flight.owner is not None:
         return
     del flights[provider]
-    if flight is not None:
-        flight.fail(error)
+    if flight is not None:  # a cancellation concerns the task that started, not those who wait
+        flight.fail(error, void=is_cancellation(error) or isinstance(error, GeneratorExit))
 
 
 def _is_generator(provider: Provider) -> bool:

@@ -42,9 +42,9 @@ class Flight:
         self.effects = effects
         self._ended.set()
 
-    def fail(self, error: BaseException) -> None:
-        """It failed. A cancellation concerns the starter alone: those who wait try again."""
-        self.is_void = loops.is_cancellation(error) or isinstance(error, GeneratorExit)
+    def fail(self, error: BaseException, *, void: bool = False) -> None:
+        """It failed; *void* if it was only given up, so that those who wait try again."""
+        self.is_void = void
         self.error = error
         self._ended.set()
 
@@ -70,20 +70,30 @@ class Owner:
     still interrupt it is a task group inside the provider whose child has crashed, and the
     end of the event loop itself. Either way it keeps to the order: the release runs when the
     scope says so, or when nobody is left who could.
+
+    Args:
+        scope: Where the object lives.
+        key: Under which the scope lists the flight: the provider, if the object is kept.
+        provider: What it runs.
+        args: What is passed by position.
+        kwargs: What is passed by name.
     """
 
     def __init__(
         self,
         scope: "OpenScope",
+        key: object,
         provider: Provider,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
     ) -> None:
         self.scope = scope
+        self.key = key
         self.provider = provider
         self.flight = Flight(self)
         self._args = args
         self._kwargs: Mapping[str, Any] = kwargs
+        self.gave_up = False
         self._guard = CancelScope()
         self._turn = Event()
         self._left = Event()
@@ -92,10 +102,9 @@ class Owner:
         self._task: object = None
         self._spawned: object = None  # asyncio itself keeps only a weak reference to a task
 
-    def start(self, context: Context) -> Flight:
+    def start(self, context: Context) -> None:
         """Begin the acquisition in *context*, which the provider then changes and keeps."""
         self._spawned = loops.spawn(self._run, context)
-        return self.flight
 
     def runs_here(self) -> bool:
         """Whether the provider itself is asking."""
@@ -103,6 +112,7 @@ class Owner:
 
     def give_up(self) -> None:
         """Cancel the acquisition: nobody waits for it any more."""
+        self.gave_up = True
         self._guard.cancel()
 
     async def leave_owner(self, outcome: BaseException | None) -> None:

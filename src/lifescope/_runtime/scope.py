@@ -1,10 +1,10 @@
 """OpenScope: one running instance of a scope; what was made in it, and its releases."""
 
 import enum
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import Context, Token
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, cast
 
 from anyio import CancelScope
 from typing_extensions import TypeForm
@@ -77,7 +77,7 @@ class OpenScope:
     def __init__(self, parent: "OpenScope | None", task: object) -> None:
         self.parent = parent
         self._task = task
-        self._flights: dict[Provider, Flight | None] = {}
+        self._flights: dict[object, Flight | None] = {}
         self._exits: list[Exit] = []
 
     def __repr__(self) -> str:
@@ -140,7 +140,7 @@ class OpenScope:
             SuppliedValueError: The values are not the declared ones.
             ScopeClosedError: This scope has ended.
         """
-        return Opening(self._engine, self, name, values or {}, None)
+        return Opening(self._engine, self, name, values or {})
 
     async def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call *fn*, sync or async, with every parameter that is not passed filled from here.
@@ -193,24 +193,29 @@ class OpenScope:
         self, provider: Provider, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
         """Make it in an owner task; join whoever is at it already."""
-        if provider not in self._flights:
-            self._flights[provider] = self._owner(provider, args, kwargs)
-        return await self._join(provider)
+        if provider in self._flights:
+            return await self._join(provider)
+        flight = self._start_owner(provider, provider, args, kwargs)
+        return await self._landing(provider, flight)
 
     async def _own_transient(
         self, provider: Provider, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Any:
-        flight = self._owner(provider, args, kwargs)
+        """Make one more in an owner task; it is released with this scope."""
+        flight = self._start_owner(object(), provider, args, kwargs)
         await flight.wait()
         return self._value_of(flight)
 
-    def _owner(
-        self, provider: Provider, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    def _start_owner(
+        self, key: object, provider: Provider, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Flight:
         # What lives as long as the app starts from the app's context, not from that of the
         # request that happens to ask first.
         context = self.context.copy() if self.context is not None else binding.snapshot()
-        return Owner(self, provider, args, kwargs).start(context)
+        owner = Owner(self, key, provider, args, kwargs)
+        self._flights[key] = owner.flight  # first: an eager task lands before start() returns
+        owner.start(context)
+        return owner.flight
 
     async def _join(self, provider: Provider) -> Any:
         """Wait for the acquisition that is under way."""
@@ -224,6 +229,9 @@ class OpenScope:
             raise errors.AcquisitionLoopError(provider=str(provider))
         if flight is None:
             flight = self._flights[provider] = Flight()
+        return await self._landing(provider, flight)
+
+    async def _landing(self, provider: Provider, flight: Flight) -> Any:
         await flight.wait()
         if flight.is_void:
             return await self._acquire(provider)
@@ -238,21 +246,20 @@ class OpenScope:
     # --- for owners -----------------------------------------------------------------------
 
     def landed(self, owner: Owner, handle: Any, value: Any, effects: list[binding.Change]) -> None:
-        """An owner has made its object: keep it, note its release, wake those who wait."""
-        provider = owner.provider
+        """An owner has made its object: note its release, keep it, wake those who wait."""
         if handle is not None:
-            self._exits.append((provider, owner))
-        if self._flights.pop(provider, None) is not None:
-            self._engine.keep(self, provider, value)
+            self._exits.append((owner.provider, owner))
+        if owner.key is owner.provider:
+            self._engine.keep(self, owner.provider, value)
         if self.context is not None:
             self.context.run(binding.apply, effects)
+        del self._flights[owner.key]
         owner.flight.land(value, effects)
 
     def landing_failed(self, owner: Owner, error: BaseException) -> None:
         """An owner could not make its object."""
-        if self._flights.get(owner.provider) is owner.flight:
-            del self._flights[owner.provider]
-        owner.flight.fail(error)
+        del self._flights[owner.key]
+        owner.flight.fail(error, void=owner.gave_up)
 
     @property
     def is_abandoned(self) -> bool:
@@ -336,21 +343,30 @@ class Opening:
         parent: OpenScope | None,
         name: str | None,
         values: Mapping[Any, Any],
-        place: Place | None,
+        *,
+        place: Place | None = None,
+        eager: Sequence[Provider] = (),
     ) -> None:
         self._engine = engine
         self._parent = parent
         self._name = name
         self._values = values
         self._place = place
+        self._eager = eager
         self._scopes: list[OpenScope] = []
         self._token: Token[OpenScope] | None = None
 
     async def __aenter__(self) -> OpenScope:
-        """Open, and make the innermost one current."""
+        """Open, make the innermost scope current, and acquire what starts with it."""
         self._scopes = self._engine.open(self._parent, self._name, self._values, self._place)
         innermost = self._scopes[-1]
         self._token = binding.current.set(innermost)
+        try:
+            for provider in self._eager:
+                await self._engine.acquirer(innermost, provider)(innermost)
+        except BaseException as error:
+            await self.__aexit__(type(error), error, error.__traceback__)
+            raise
         return innermost
 
     async def __aexit__(
@@ -362,8 +378,10 @@ class Opening:
         """Close from the inside out; the block's own error goes on as itself."""
         failures: list[BaseException] = []
         while self._scopes:
+            scope = self._scopes.pop()
             try:
-                await self._scopes.pop().close(error)
+                if not scope.close_at_once():
+                    await scope.close(error)
             except BaseException as failure:
                 failures.append(failure)
         if self._token is not None:
@@ -371,5 +389,6 @@ class Opening:
         if (failed := report(failures, error)) is not None:
             raise failed
 
-    def __await__(self) -> Self:
+    def __await__(self) -> NoReturn:
+        """Say what was meant: awaiting does not open anything."""
         raise TypeError("open() is entered, not awaited: async with container.open() as scope: ...")
