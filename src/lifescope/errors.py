@@ -22,6 +22,7 @@ LifescopeError
 ├── OverrideError
 │   ├── UnknownOverrideError         nothing provides the key that is overridden (also LookupError)
 │   └── LateOverrideError            the app scope is open already
+├── ReleaseTimeoutError              a release took too long (also TimeoutError)
 └── ReleaseError                     several releases failed (an ExceptionGroup)
 """
 
@@ -50,6 +51,7 @@ __all__ = [
     "NotReadyError",
     "OverrideError",
     "ReleaseError",
+    "ReleaseTimeoutError",
     "ScopeClosedError",
     "ScopeOrderError",
     "SecondYieldError",
@@ -549,6 +551,28 @@ class AcquisitionLoopError(LifescopeError):
             f"by what it is waiting for\n\n"
             f"  It asks the scope for something that needs it in turn. Make that a parameter, so\n"
             f"  that the check of the graph can see the circle."
+        )
+
+
+class ReleaseTimeoutError(LifescopeError, TimeoutError):
+    """Raised when a release exceeds its limit and is cancelled; the others still run.
+
+    Attributes:
+        provider: The provider, with its place.
+        seconds: The limit.
+        stood_at: The line of users' code at which the release was waiting.
+    """
+
+    def __init__(self, *, provider: str, seconds: float, stood_at: str) -> None:
+        super().__init__()
+        self.provider = provider
+        self.seconds = seconds
+        self.stood_at = stood_at
+
+    def __str__(self) -> str:
+        return (
+            f"{self.provider} was not released within {self.seconds:g} seconds and was "
+            f"cancelled; it stood at {self.stood_at}"
         )
 
 

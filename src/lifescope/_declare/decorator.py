@@ -26,6 +26,7 @@ def provider(
     name: str | None = None,
     enter: bool | None = None,
     eager: bool | None = None,
+    stop_timeout: float | None = None,
     replace: bool = False,
 ) -> Callable[[_F], _F]: ...
 @overload
@@ -38,6 +39,7 @@ def provider(
     name: str | None = None,
     enter: bool | None = None,
     eager: bool | None = None,
+    stop_timeout: float | None = None,
     replace: bool = False,
 ) -> Declaration: ...
 def provider(
@@ -49,6 +51,7 @@ def provider(
     name: str | None = None,
     enter: bool | None = None,
     eager: bool | None = None,
+    stop_timeout: float | None = None,
     replace: bool = False,
 ) -> Any:
     """Declare how one thing is made, and released.
@@ -73,6 +76,9 @@ def provider(
             (True), or pass it on as it is (False).
         eager: Whether an app-scoped object is made when the app starts. By default it is made
             when a root starts, and on first use below `container.open()`.
+        stop_timeout: Seconds that the release may take; what exceeds it is cancelled and
+            reported as ReleaseTimeoutError. By default a release has 10 seconds once its task
+            has been cancelled, and any time otherwise.
         replace: Takes the place of another provider of the same key.
 
     Returns:
@@ -88,6 +94,7 @@ def provider(
             name=name,
             enter=enter,
             eager=eager,
+            stop_timeout=stop_timeout,
             replace=replace,
             place=_place(target, frame),
             local_names=_local_names(target, frame),

@@ -187,6 +187,7 @@ def read_declaration(declaration: Declaration) -> tuple[Provider | None, list[er
         target=target,
         parameters=tuple(parameter for parameter in found if parameter),
         eager=declaration.eager,
+        stop_timeout=declaration.stop_timeout,
         replace=declaration.replace,
         place=declaration.place,
     )

@@ -53,6 +53,7 @@ class Declaration:
     name: str | None = None
     enter: bool | None = None
     eager: bool | None = None
+    stop_timeout: float | None = None
     replace: bool = False
     supplied: bool = False
     place: Place | None = None
@@ -83,6 +84,7 @@ class Provider:
     target: Callable[..., Any]
     parameters: tuple[Parameter, ...] = ()
     eager: bool | None = None
+    stop_timeout: float | None = None
     replace: bool = False
     place: Place | None = None
     value: Any = field(default=None, repr=False)

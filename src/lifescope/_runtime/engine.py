@@ -163,13 +163,16 @@ class Engine:
             return self._open_app(name)
         if parent.closed:
             raise parent.closed_error(f'a scope "{name}"')
-        return self._classes[name](parent, loops.current_task())
+        scope = self._classes[name](parent, loops.current_task())
+        scope._guard = loops.enter_guard()
+        return scope
 
     def open_request(self, app: OpenScope, connection: tuple[Any, Any, Any]) -> OpenScope:
         """The scope of one connection: (asgi_scope, receive, send)."""
         scope, task = app, loops.current_task()
         for name in self._to_request:
             scope = self._classes[name](scope, task)
+        scope._guard = loops.enter_guard()
         scope.connection = connection
         scope.outside = self._other_scope(scope)
         return scope
@@ -193,6 +196,7 @@ class Engine:
         scope = self._classes[name](None, None)
         scope.context = binding.snapshot()
         scope._opener = loops.current_task()
+        scope._guard = loops.enter_guard()
         for key, value in self.values.items():
             provider = self.graph.find(key)
             assert provider is not None

@@ -6,18 +6,22 @@ Strictly in reverse, one at a time, every one (G2, G3); the outcome is thrown in
 
 import logging
 import math
+import traceback
+from collections.abc import Coroutine
 from typing import Any
 
-from anyio import CancelScope, current_effective_deadline, current_time
+from anyio import CancelScope, current_time
 
 from lifescope import errors
 from lifescope._model.provider import Kind, Provider
+from lifescope._runtime import loops
 from lifescope._runtime.loops import is_cancellation
+from lifescope._runtime.shield import Hold, held, spell_innermost
 
-__all__ = ["GRACE", "Exit", "leave", "release_all", "report"]
+__all__ = ["GRACE", "Exit", "leave", "release_all", "release_one", "report"]
 
 GRACE = 10.0
-"""Seconds that releases may take in a scope that ends by cancellation."""
+"""Seconds that a release may go on for once its task has been cancelled."""
 
 Exit = tuple[Provider, Any]
 """A provider, and what to leave: a generator, a context manager, or its owner."""
@@ -26,46 +30,101 @@ _logger = logging.getLogger("lifescope")
 _END = object()
 
 
-async def release_all(exits: list[Exit], outcome: BaseException | None) -> list[BaseException]:
+async def release_all(
+    exits: list[Exit], outcome: BaseException | None, guard: CancelScope | None
+) -> list[BaseException]:
     """Leave everything in *exits*, last in first out; the errors, in that order.
 
-    A task that is cancelled level-triggered (by an anyio or trio scope) could not await
-    anything any more, so then each release runs shielded, with a limit of `GRACE` seconds.
+    A cancellation that arrives meanwhile is held back to the end, and is the last error.
+
+    Args:
+        exits: Emptied.
+        outcome: Thrown into each provider.
+        guard: Entered before the first provider, where cancellation is a state: on trio, and
+            below a cancel scope of anyio.
     """
+    if not exits:
+        return []
     failures: list[BaseException] = []
-    shielded = bool(exits) and _cannot_await()
+    hold = Hold(GRACE, is_cancelled=loops.is_cancellation(outcome))
+    if guard is not None:
+        guard.shield = True
     while exits:
         provider, handle = exits.pop()
-        error = await _attempt(provider, handle, outcome, shielded=shielded)
+        error = await release_one(provider, handle, outcome, guard, hold)
         if error is not None:
             failures.append(error)
-            shielded = shielded or (is_cancellation(error) and _cannot_await())
+    if (cancelled := await hold.resume()) is not None:
+        failures.append(cancelled)
     return failures
 
 
-def _cannot_await() -> bool:
-    return current_effective_deadline() == -math.inf
-
-
-async def _attempt(
-    provider: Provider, handle: Any, outcome: BaseException | None, *, shielded: bool
+async def release_one(
+    provider: Provider,
+    handle: Any,
+    outcome: BaseException | None,
+    guard: CancelScope | None,
+    hold: Hold,
 ) -> BaseException | None:
-    """Leave one provider; the error with which its release failed."""
+    """Leave one provider, within its limit; the error with which that failed."""
+    # An owner keeps to the limit itself; that of whoever waits for it comes after.
+    is_owned = hasattr(handle, "leave_owner")
+    hold.limit = None if is_owned else provider.stop_timeout
+    hold.grace = 2 * GRACE if is_owned else GRACE
+    release = leave(provider, handle, outcome)
     try:
-        if not shielded:
-            await leave(provider, handle, outcome)
-            return None
-        with CancelScope(shield=True, deadline=current_time() + GRACE) as guard:
-            await leave(provider, handle, outcome)
+        if loops.is_trio():
+            await _leave_on_trio(release, guard, hold)
+        else:
+            await held(release, hold)
     except BaseException as error:
-        if error is outcome:
-            return None
-        if isinstance(error, Exception):
-            error.add_note(f"lifescope: while releasing {provider}, scope {provider.scope}")
-        return error
-    if guard.cancelled_caught:
-        _logger.error("%s was not released within %s seconds, and was cancelled", provider, GRACE)
+        if hold.stood_at is None:
+            return _told(error, provider, outcome)
+    if hold.stood_at is not None:
+        return errors.ReleaseTimeoutError(
+            provider=str(provider), seconds=hold.seconds or 0.0, stood_at=hold.stood_at
+        )
     return None
+
+
+def _told(
+    error: BaseException, provider: Provider, outcome: BaseException | None
+) -> BaseException | None:
+    """*error* with a note about where it comes from; None if it is the outcome come back."""
+    if error is outcome:
+        return None
+    if isinstance(error, Exception) and not isinstance(error, errors.LifescopeError):
+        error.add_note(f"lifescope: while releasing {provider}, scope {provider.scope}")
+    return error
+
+
+async def _leave_on_trio(
+    release: Coroutine[Any, Any, None], guard: CancelScope | None, hold: Hold
+) -> None:
+    """Trio's cancel scopes know what is theirs; the guard lies below those of the provider.
+
+    Once the guard has had to cancel a release, a new one serves for each that is left.
+    """
+    hold.stood_at = None
+    if guard is None or guard.cancel_called:
+        with CancelScope(shield=True) as guard:
+            await _leave_below(guard, release, hold)
+    else:
+        await _leave_below(guard, release, hold)
+
+
+async def _leave_below(guard: CancelScope, release: Coroutine[Any, Any, None], hold: Hold) -> None:
+    seconds = hold.seconds
+    guard.deadline = math.inf if seconds is None else current_time() + seconds
+    try:
+        await release
+    except BaseException as error:
+        if guard.cancel_called:
+            entries = traceback.walk_tb(error.__traceback__)
+            hold.stood_at = spell_innermost([(frame.f_code, line) for frame, line in entries])
+        raise
+    finally:
+        guard.deadline = math.inf
 
 
 async def leave(provider: Provider, handle: Any, outcome: BaseException | None) -> None:

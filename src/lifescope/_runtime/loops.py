@@ -10,7 +10,17 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context
 from typing import Any
 
-__all__ = ["current_task", "is_cancellation", "is_done", "loop_token", "spawn"]
+from anyio import CancelScope
+
+__all__ = [
+    "current_task",
+    "enter_guard",
+    "is_cancellation",
+    "is_done",
+    "is_trio",
+    "loop_token",
+    "spawn",
+]
 
 
 def _trio() -> Any:
@@ -19,6 +29,40 @@ def _trio() -> Any:
     if trio is not None and trio.lowlevel.in_trio_task():
         return trio.lowlevel
     return None
+
+
+def is_trio() -> bool:
+    """Whether trio runs the current task."""
+    return _trio() is not None
+
+
+def enter_guard() -> CancelScope | None:
+    """A cancel scope around the task's further work, to be shielded at its end.
+
+    None where nothing calls for one: on asyncio, outside of any cancel scope of anyio, a
+    cancellation is an event, and is held back when it arrives.
+    """
+    if not is_trio() and not _is_below_cancel_scope():
+        return None
+    guard = CancelScope()
+    guard.__enter__()
+    return guard
+
+
+def _is_below_cancel_scope() -> bool:
+    """Whether a cancel scope of anyio is around the current task of asyncio.
+
+    anyio has no public way to ask. Where its own table is not there any more the answer is
+    yes: a guard too many costs some microseconds, and no more.
+    """
+    backend = sys.modules.get("anyio._backends._asyncio")
+    if backend is None:
+        return False
+    try:
+        state = backend._task_states.get(asyncio.current_task())
+        return state is not None and state.cancel_scope is not None
+    except (AttributeError, TypeError):
+        return True
 
 
 def current_task() -> object:

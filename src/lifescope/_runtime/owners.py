@@ -15,6 +15,7 @@ from anyio import CancelScope, Event
 from lifescope import errors
 from lifescope._model.provider import Kind, Provider
 from lifescope._runtime import binding, exits, loops
+from lifescope._runtime.shield import Hold
 
 if TYPE_CHECKING:
     from lifescope._runtime.scope import OpenScope
@@ -94,6 +95,7 @@ class Owner:
         self._args = args
         self._kwargs: Mapping[str, Any] = kwargs
         self.gave_up = False
+        self._hold = Hold(exits.GRACE, is_cancelled=False)
         self._guard = CancelScope()
         self._turn = Event()
         self._left = Event()
@@ -121,10 +123,13 @@ class Owner:
         self._turn.set()
         try:
             await self._left.wait()
-        finally:
-            if not self._left.is_set():  # the limit of the release is over
+        except BaseException:  # the limit is over: end it there, too
+            self._hold.cut()
+            if loops.is_trio():
                 self._guard.cancel()
-        if self._failure is not None and self._failure is not outcome:
+            with CancelScope(shield=True):
+                await self._left.wait()
+        if self._failure is not None:
             raise self._failure
 
     async def _run(self) -> None:
@@ -132,12 +137,18 @@ class Owner:
         with self._guard:
             handle = await self._acquire()
             if handle is not None:
-                interruption = await self._stay()
-                try:
-                    await exits.leave(self.provider, handle, interruption or self._outcome)
-                except BaseException as error:
-                    self._failure = error
+                await self._release(handle, await self._stay())
         self._left.set()
+
+    async def _release(self, handle: Any, interruption: BaseException | None) -> None:
+        outcome = interruption or self._outcome
+        self._hold = Hold(exits.GRACE, is_cancelled=loops.is_cancellation(outcome))
+        self._guard.shield = True
+        self._failure = await exits.release_one(
+            self.provider, handle, outcome, self._guard, self._hold
+        )
+        if self._failure is self._outcome:
+            self._failure = None
 
     async def _acquire(self) -> Any:
         """Enter the provider and tell those who wait; what has to be left, if anything."""

@@ -72,7 +72,7 @@ class OpenScope:
     context: Context | None = None
     _opener: object = None
     _state: State = State.OPEN
-    _closed: Any = None
+    _guard: CancelScope | None = None
 
     def __init__(self, parent: "OpenScope | None", task: object) -> None:
         self.parent = parent
@@ -270,7 +270,7 @@ class OpenScope:
 
     def close_at_once(self) -> bool:
         """End a scope that has nothing to release; False if it has."""
-        if self._exits or self._flights or self._state:
+        if self._exits or self._flights or self._state or self._guard is not None:
             return False
         self._forget()
         return True
@@ -285,8 +285,9 @@ class OpenScope:
         self._state = State.CLOSING
         failures = await self._land_flights()
         try:
-            failures += await release_all(self._exits, outcome)
+            failures += await release_all(self._exits, outcome, self._guard)
         finally:
+            self._leave_guard()
             self._forget()
         error = report(failures, outcome)
         failures.clear()
@@ -315,6 +316,12 @@ class OpenScope:
     async def _wait_for_flights(self) -> None:
         while flights := [f for f in self._flights.values() if f is not None and f.owner]:
             await flights[0].ended()
+
+    def _leave_guard(self) -> None:
+        # Only in the task that has entered it; that of a fixture may have ended meanwhile.
+        opener = self._opener or self._task
+        if self._guard is not None and opener is loops.current_task():
+            self._guard.__exit__(None, None, None)
 
     def _forget(self) -> None:
         """Drop every object: whoever still holds the scope does not keep them alive (G15)."""

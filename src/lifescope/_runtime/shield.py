@@ -1,0 +1,276 @@
+"""Releases that a cancellation cannot cut short, in the task that runs them (G3).
+
+A release has to run in the task that entered the provider (G5), so it cannot be moved into a
+task of its own that is shielded. On asyncio it is driven by hand instead: while it waits for
+a future, the task waits for a stand-in. A cancellation hits the stand-in, and is held back
+until the releases are through; or it is handed on, where it comes from within the release, from
+a timeout or a task group there. A release that does not really wait costs one extra call.
+
+(On trio, and below a cancel scope of anyio, cancellation is a state and not an event. There
+an open scope has a guard, which is shielded when the scope closes: see `guard.py`.)
+"""
+
+import asyncio
+import contextlib
+import gc
+import re
+import types
+from collections.abc import Coroutine, Generator, Iterator, Sequence
+from typing import Any, cast
+
+from lifescope._model.names import Place
+
+__all__ = ["Hold", "held", "spell_innermost", "where_it_stands"]
+
+_MACHINERY = re.compile(r"[/\\\\](asyncio|anyio|trio|outcome|lifescope)[/\\\\]|contextlib\.py$")
+
+_AFTER_LIMIT = 1.0
+"""Seconds that a release has for each further wait, once its limit is over."""
+
+
+class Hold:
+    """Cancellations that are held back while the releases of one scope run.
+
+    Args:
+        grace: Seconds that a release may go on for once the task has been cancelled.
+        is_cancelled: Whether it has been cancelled already: the scope ends because of it.
+
+    Attributes:
+        limit: Seconds for the release at hand, from its start; None for no limit but the grace.
+        stood_at: Where that release stood when its time was over; None if it was not.
+    """
+
+    def __init__(self, grace: float, *, is_cancelled: bool) -> None:
+        self.limit: float | None = None
+        self.stood_at: str | None = None
+        self.grace = grace
+        self.drive: _Drive | None = None
+        self._is_cancelled = is_cancelled
+        self._count = 0
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the release at hand may go on, as things are; None for any time."""
+        if self.limit is not None:
+            return self.limit
+        return self.grace if self._is_cancelled else None
+
+    def cut(self) -> None:
+        """End the release that is under way, as if its limit were over."""
+        if self.drive is not None:
+            self.drive.on_due()
+
+    def add(self) -> None:
+        """Hold a cancellation back.
+
+        The task's count of cancellations is put back as well: a timeout inside the release
+        takes what it has not caused itself for a reason not to raise TimeoutError.
+        """
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+        self._is_cancelled = True
+        self._count += 1
+
+    async def resume(self) -> BaseException | None:
+        """Let them go on: the task is cancelled as often as it was. What that raises here."""
+        task = asyncio.current_task() if self._count else None
+        if task is None:
+            return None
+        for _ in range(self._count):
+            task.cancel()
+        self._count = 0
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError as error:
+            return error
+        return None
+
+
+@types.coroutine
+def held(release: Coroutine[Any, Any, None], hold: Hold) -> Generator[Any, Any, None]:
+    """Await *release* to its end, whatever cancels the task meanwhile.
+
+    Args:
+        release: The coroutine that releases one provider.
+        hold: Keeps the cancellations, and says how long this may take.
+    """
+    hold.stood_at = None
+    try:
+        waiting = release.send(None)
+    except StopIteration:
+        return
+    hold.drive = _Drive(release, waiting, hold)
+    try:
+        yield from hold.drive.run()
+    finally:
+        hold.drive = None
+
+
+class _Drive:
+    """A release that really waits, and is waited for step by step."""
+
+    def __init__(self, release: Coroutine[Any, Any, None], waiting: Any, hold: Hold) -> None:
+        self._release = release
+        self._waiting = waiting
+        self._hold = hold
+        self._loop = asyncio.get_running_loop()
+        self._stand_in: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_due = False
+
+    def run(self) -> Generator[Any, Any, None]:
+        """Step by step, to the end of the release."""
+        self._start_timer(self._hold.seconds)
+        try:
+            while True:
+                error = yield from self._wait()
+                if error is not None:
+                    error = self._cancelled(error)
+                    if error is None and self._waiting is not None and not self._waiting.done():
+                        continue
+                if error is None:
+                    self._waiting = self._release.send(None)
+                else:
+                    self._waiting = self._release.throw(error)
+        except StopIteration:
+            return
+        except GeneratorExit:  # the task's coroutine is closed, by the end of the program
+            self._release.close()
+            raise
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def _wait(self) -> Generator[Any, Any, asyncio.CancelledError | None]:
+        """Wait for what the release waits for, but not on it: the cancellation that arrives."""
+        waiting = self._waiting
+        try:
+            if waiting is None:  # a bare yield: one turn of the loop
+                yield None
+                return None
+            waiting._asyncio_future_blocking = False
+            self._stand_in = self._loop.create_future()
+            waiting.add_done_callback(self._wake)
+            yield from self._stand_in.__await__()
+        except asyncio.CancelledError as error:
+            return error
+        finally:
+            if waiting is not None:
+                waiting.remove_done_callback(self._wake)
+                self._stand_in = None
+        return None
+
+    def _wake(self, _: object) -> None:
+        if self._stand_in is not None and not self._stand_in.done():
+            self._stand_in.set_result(None)
+
+    def _cancelled(self, error: asyncio.CancelledError) -> asyncio.CancelledError | None:
+        """What to throw into the release; None to go on waiting."""
+        if self._is_due:
+            self._is_due = False
+            self._hold.stood_at = self._hold.stood_at or where_it_stands(self._release)
+            self._start_timer(_AFTER_LIMIT)
+        elif not _comes_from_within(self._release):
+            self._hold.add()
+            if self._timer is None:
+                self._start_timer(self._hold.seconds)
+            return None
+        if self._waiting is not None and self._waiting.cancel(*error.args):
+            return None  # asyncio's own way: it ends as cancelled, with the same message
+        return error
+
+    def _start_timer(self, seconds: float | None) -> None:
+        if seconds is not None:
+            self._timer = self._loop.call_later(seconds, self.on_due)
+
+    def on_due(self) -> None:
+        """The time is over: wake up and cancel the release."""
+        self._is_due = True
+        if self._stand_in is not None:
+            self._stand_in.cancel()
+
+
+def where_it_stands(release: Any) -> str:
+    """`file:line in function()` of the innermost frame of users' code that is suspended."""
+    frames: list[types.FrameType] = []
+    for link in _links(release):
+        for attribute in ("ag_frame", "cr_frame", "gi_frame"):
+            frame = getattr(link, attribute, None)
+            if frame is not None:
+                frames.append(frame)
+    return spell_innermost([(frame.f_code, frame.f_lineno) for frame in frames])
+
+
+def spell_innermost(stack: Sequence[tuple[types.CodeType, int]]) -> str:
+    """The last of *stack*, from the outside in, that is not machinery."""
+    users = [entry for entry in stack if not _MACHINERY.search(entry[0].co_filename)]
+    if not (users or stack):
+        return "an unknown place"
+    code, line = (users or stack)[-1]
+    return f"{Place(code.co_filename, line)} in {code.co_name}()"
+
+
+def _links(root: Any) -> Iterator[Any]:
+    """*root* and what it awaits, from the outside in: generators and coroutines."""
+    seen: set[int] = set()
+    while root is not None and id(root) not in seen:
+        seen.add(id(root))
+        yield root
+        following = None
+        for attribute in ("ag_await", "cr_await", "gi_yieldfrom"):
+            if hasattr(root, attribute):
+                following = getattr(root, attribute)
+                break
+        root = following if following is None or _is_link(following) else _driven_by(following)
+
+
+def _driven_by(awaitable: Any) -> Any:
+    """The generator or coroutine behind an awaitable that is written in C.
+
+    `anext(generator, default)` holds an `asend` object, and that the generator.
+    """
+    level = [awaitable]
+    for _ in range(3):
+        level = [referent for holder in level for referent in gc.get_referents(holder)]
+        for candidate in level:
+            if _is_link(candidate):
+                return candidate
+    return None
+
+
+def _is_link(candidate: Any) -> bool:
+    return isinstance(
+        candidate, types.CoroutineType | types.GeneratorType | types.AsyncGeneratorType
+    )
+
+
+_MANAGERS = (contextlib.AbstractContextManager, contextlib.AbstractAsyncContextManager)
+
+
+def _comes_from_within(root: Any) -> bool:
+    """Whether a timeout, cancel scope or task group inside the release has cancelled it.
+
+    The blocks that a suspended frame is inside of are known to the frame alone: their exits
+    lie on its stack. The garbage collector's view of the frame shows them. This runs only
+    when a cancellation arrives in the middle of a release.
+    """
+    for link in _links(root):
+        for referent in gc.get_referents(link):
+            owner = getattr(referent, "__self__", referent)
+            if _has_cancelled(owner):
+                return True
+            if isinstance(owner, _MANAGERS):  # a generator behind it: anyio.fail_after, say
+                behind: Any = getattr(cast("object", owner), "gen", None)
+                if behind is not None and _comes_from_within(behind):
+                    return True
+    return False
+
+
+def _has_cancelled(owner: Any) -> bool:
+    if isinstance(owner, asyncio.Timeout):
+        return owner.expired()
+    if isinstance(owner, asyncio.TaskGroup):
+        return bool(getattr(owner, "_parent_cancel_requested", False))
+    scope = getattr(owner, "cancel_scope", owner)
+    return getattr(scope, "cancel_called", False) is True
