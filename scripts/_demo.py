@@ -59,6 +59,8 @@ def _serve(environment: Environment, port: int) -> int:
 
 def _problem_with(port: int) -> str | None:
     """Why nothing can listen on *port*; None if something can."""
+    if not 0 < port < 65536:
+        return f"There is no port {port}."
     with socket.socket() as probe:
         # As uvicorn does: a port whose last connections are still being closed is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -69,8 +71,6 @@ def _problem_with(port: int) -> str | None:
                 free = port + 1 if port < 65535 else port - 1
                 return f"Port {port} is taken. Try another: scripts/demo --port {free}"
             return f"Cannot listen on port {port}: {error.strerror}."
-        except OverflowError:
-            return f"There is no port {port}."
     return None
 
 

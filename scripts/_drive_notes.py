@@ -11,7 +11,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,8 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
 from _server import Server, launch
+from _steps import ROOT, stop_on_sigterm
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 NOTE = {"title": "Buy tea", "text": "Darjeeling, two tins"}
 LIMIT = 10.0  # seconds that anything may take which comes after the response
 
@@ -37,10 +37,16 @@ def expect(what: str, actual: object, wanted: object) -> None:
 class Visit:
     """One visitor of the application, and what it has seen so far."""
 
-    def __init__(self, http: httpx.AsyncClient, live: ClientConnection) -> None:
+    live: ClientConnection
+    note: dict[str, Any]
+
+    def __init__(self, http: httpx.AsyncClient, connections: AsyncExitStack) -> None:
         self.http = http
-        self.live = live
-        self.note: dict[str, Any] = {}
+        self.connections = connections
+
+    async def listen(self) -> None:
+        url = str(self.http.base_url.copy_with(scheme="ws", path="/live"))
+        self.live = await self.connections.enter_async_context(connect(url, proxy=None))
 
     async def page(self) -> None:
         response = await self.http.get("/")
@@ -110,16 +116,17 @@ class Report:
         """Run the checks that need a running server."""
         async with (
             httpx.AsyncClient(base_url=url, timeout=LIMIT, trust_env=False) as http,
-            connect(f"{url.replace('http', 'ws', 1)}/live", proxy=None) as live,
+            AsyncExitStack() as connections,
         ):
-            visit = Visit(http, live)
+            visit = Visit(http, connections)
             checks: dict[str, Callable[[], Awaitable[None]]] = {
                 "page": visit.page,
+                "websocket opens": visit.listen,
                 "create": visit.create,
                 "list": visit.list,
                 "409 and rollback": visit.refuse,
                 "stream": visit.export,
-                "websocket": visit.hear,
+                "websocket hears of it": visit.hear,
                 "background task": visit.announce,
             }
             for name, check in checks.items():
@@ -133,7 +140,7 @@ def stop(server: Server) -> None:
     if code not in (0, -signal.SIGTERM):
         raise CheckFailedError(f"exit code {code}")
     log = server.read_log()
-    for word in ("Traceback", "ERROR", "Warning"):
+    for word in ("Traceback", "ERROR", "never awaited"):
         if word in log:
             raise CheckFailedError(f"the server's log has a {word!r}")
     if "Application shutdown complete" not in log:
@@ -147,13 +154,12 @@ def main() -> int:
     report = Report()
     with (
         tempfile.TemporaryDirectory(prefix="lifescope-demo-") as folder,
-        launch("notes.app:app", app_dir=EXAMPLES, folder=Path(folder), env=env) as server,
+        launch("notes.app:app", app_dir=ROOT / "examples", folder=Path(folder), env=env) as server,
     ):
         with report.check("start"):
             server.wait_until_ready()
         if server.url:
-            with report.check("connect"):
-                asyncio.run(report.visit(server.url))
+            asyncio.run(report.visit(server.url))
             with report.check("stop"):
                 stop(server)
         if report.failed:
@@ -162,4 +168,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    stop_on_sigterm()
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -99,7 +99,7 @@ class Recipe:
         declared = declarations()
         groups = {name: _group(declared["dependency-groups"], name) for name in self.groups}
         project = {name: declared["project"].get(name) for name in _INSTALLED}
-        return [groups, [project, declared["build-system"]] if self.editable else None]
+        return [groups, project, declared["build-system"], self.editable]
 
 
 @cache

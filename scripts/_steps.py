@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache"
 
 _HEARTBEAT = 30.0  # seconds between signs of life where no terminal shows a running clock
+_MOST_LINES = 1500  # of one step's output; the end of it says most
 _TAIL = 4096  # bytes of a log in which a percentage is looked for
 _PERCENT = re.compile(rb"(\d+)%")
 _FOREIGN = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
@@ -113,12 +114,15 @@ class Step:
         return f"{self.seconds:.0f} s{reached}"
 
     def show(self) -> None:
-        """Print what the log holds and has not been printed."""
+        """Print what the log holds and has not been printed; of very much, the end."""
         with self.log.open("rb") as log:
             log.seek(self._shown)
             fresh = log.read()
         self._shown += len(fresh)
-        sys.stdout.write(fresh.decode(errors="replace"))
+        lines = fresh.decode(errors="replace").splitlines(keepends=True)
+        if left_out := max(0, len(lines) - _MOST_LINES):
+            print(f"({left_out} lines are left out here; {self.log.relative_to(ROOT)} has them)")
+        sys.stdout.write("".join(lines[left_out:]))
         sys.stdout.flush()
 
 

@@ -4,18 +4,22 @@ Functions that only read take a session; functions that write take a `Transactio
 type checker finds a write outside of one.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Any, NewType
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from typing import Any, NewType, TypeVar
 
+from anyio import CancelScope
 from sqlalchemy import Connection, String, delete, event, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+T = TypeVar("T")
+
 Transaction = NewType("Transaction", AsyncSession)
 """A session inside a transaction that somebody else commits or rolls back."""
 
 TITLE_LENGTH = 200
+BATCH = 100  # notes read from the database at a time
 
 
 class TitleTakenError(Exception):
@@ -79,9 +83,22 @@ async def list_notes(session: AsyncSession) -> Sequence[Note]:
 
 async def stream_notes(session: AsyncSession) -> AsyncIterator[Note]:
     """All notes, oldest first, never more than a few of them in memory."""
-    query = select(Note).order_by(Note.id).execution_options(yield_per=100)
-    async for note in await session.stream_scalars(query):
-        yield note
+    query = select(Note).order_by(Note.id).execution_options(yield_per=BATCH)
+    notes = await _uninterrupted(session.stream_scalars(query))
+    while batch := await _uninterrupted(notes.fetchmany(BATCH)):
+        for note in batch:
+            yield note
+
+
+async def _uninterrupted(work: Awaitable[T]) -> T:
+    """Hold a cancellation back until *work* is done.
+
+    A client that leaves during an export cancels it. If that interrupted the database driver, then
+    SQLAlchemy could only throw the connection away; between two batches it does no harm.
+    """
+    with CancelScope(shield=True):
+        return await work
+    raise AssertionError("type checkers think that a cancel scope can end up here")
 
 
 async def get_note(session: AsyncSession, note_id: int) -> Note | None:

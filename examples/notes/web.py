@@ -18,10 +18,10 @@ from fastapi import (
 )
 from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, StreamingResponse
-from lifescope.integrations.fastapi import Inject
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from lifescope.integrations.fastapi import Inject
 from notes import storage
 from notes.announcer import Announcer
 from notes.feed import Feed

@@ -1,11 +1,11 @@
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
-from lifescope.integrations.fastapi import Inject
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from lifescope import Container, provider
+from lifescope.integrations.fastapi import Inject
 
 
 @provider(scope="app")
@@ -27,8 +27,9 @@ def create_app() -> FastAPI:
     app = FastAPI()
 
     @app.get("/orders/{id}")
-    async def order(id: int, session: Inject[AsyncSession]) -> str | None:
-        return await session.scalar(text("SELECT item FROM orders WHERE id = :id"), {"id": id})
+    async def order(id: int, session: Inject[AsyncSession]) -> dict[str, str | None]:
+        query = text("SELECT item FROM orders WHERE id = :id")
+        return {"item": await session.scalar(query, {"id": id})}
 
     return app
 

@@ -19,4 +19,4 @@ async def fake_engine() -> AsyncIterator[AsyncEngine]:
 
 def test_order() -> None:
     with container.override(AsyncEngine, fake_engine), TestClient(app) as client:
-        assert client.get("/orders/1").json() == "fake tea"
+        assert client.get("/orders/1").json() == {"item": "fake tea"}

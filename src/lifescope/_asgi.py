@@ -6,14 +6,14 @@ G6, G7, G9 and G12. Here `asgi_scope` is ASGI's dict; `scope` is always an open 
 
 import inspect
 import threading
+import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any, cast
 
 from lifescope import errors
-from lifescope._declare.signatures import called_function, read_entry
-from lifescope._graph.validate import check_entry
+from lifescope._declare.signatures import by_name, called_function, read_entry
 from lifescope._model.names import spell_callable
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._runtime import binding, loops
@@ -79,8 +79,7 @@ class Root:
         for name in (*scopes.between(scopes.widest, REQUEST), *([CALL] if CALL in scopes else [])):
             engine.check_values(name, {})  # the root opens these, and has no values for them
         if not _is_asgi_app(self._app_factory):
-            entry = read_entry(self._app_factory, marked=False)
-            check_entry(engine.graph, entry)
+            engine.check_factory(read_entry(self._app_factory, marked=False))
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one connection, or run the lifespan (ASGI 3)."""
@@ -109,7 +108,7 @@ class Root:
             await _close(scope, live.scope, error)
             raise
         else:
-            await _close(scope, live.scope, scope.failure)
+            await _close(scope, live.scope, None)
         finally:
             binding.undo(tokens)
 
@@ -159,6 +158,7 @@ class Root:
         engine = self._engine()
         eager = engine.eager_providers(unless_told=True)
         async with Opening(engine, None, None, self._values, eager=eager) as scope:
+            scope._guard = scope._guard or loops.enter_guard()
             async with self._app(engine, scope) as app:
                 yield _Live(app, scope, state)
 
@@ -172,7 +172,7 @@ class Root:
         if inspect.isasyncgenfunction(factory):
             factory = asynccontextmanager(factory)
         filler = Filler(engine, read_entry(factory, marked=False))
-        made: Any = factory(**await filler.fill(scope))
+        made: Any = by_name(factory)(**await filler.fill(scope))
         if inspect.isawaitable(made):
             made = await made
         if not hasattr(made, "__aenter__"):
@@ -198,15 +198,18 @@ class Root:
                 self._lives.pop(token, None)
 
 
-async def _close(scope: OpenScope, app: OpenScope, outcome: BaseException | None) -> None:
+async def _close(scope: OpenScope, app: OpenScope, error: BaseException | None) -> None:
     """Close the request scope, and any of the user's own between it and the app scope."""
     parent = scope.parent
     try:
         if not scope.close_at_once():
-            await scope.close(outcome)
-    finally:
+            await scope.close(error)
+    except BaseException as failure:
         if parent is not None and parent is not app:
-            await _close(parent, app, outcome)
+            await _close(parent, app, error or failure)
+        raise
+    if parent is not None and parent is not app:
+        await _close(parent, app, error)
 
 
 class _InnerLifespan:
@@ -244,7 +247,8 @@ class _InnerLifespan:
         if self._failure is not None:
             return self._failure
         phase = "shutdown" if self.is_started else "startup"
-        return {"type": f"lifespan.{phase}.failed", "message": f"{type(error).__name__}: {error}"}
+        report = "".join(traceback.format_exception(error))
+        return {"type": f"lifespan.{phase}.failed", "message": report}
 
     async def _complete(self) -> None:
         self._started()

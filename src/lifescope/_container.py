@@ -62,10 +62,9 @@ class Container:
         ready = [
             value_provider(key, value, order) for key, value in given.items() if key not in declared
         ]
-        graph, wrong = build([*providers, *ready], order)
-        # What depends on a provider that cannot be read would be reported as missing it, too.
-        found = [*problems, *unreadable] or wrong
-        if found:
+        is_complete = len(providers) == len(declarations)
+        graph, wrong = build([*providers, *ready], order, is_complete=is_complete)
+        if found := [*problems, *unreadable, *wrong]:
             raise errors.GraphError.of(found)
         self._engines = Engines(graph, given, order, self)
 
@@ -151,7 +150,7 @@ class Container:
 
     def inject(self, function: _F, /) -> _F:
         """`lifescope.inject`, from the current scope of this container."""
-        return inject_from(self, function)
+        return inject_from(self, function, sys._getframe(1))
 
     async def get(self, key: TypeForm[T]) -> T:
         """The object for *key*, from the current scope of this container.

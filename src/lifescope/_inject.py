@@ -2,22 +2,26 @@
 
 import functools
 import inspect
+import sys
+import types
+from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Annotated, Any, TypeVar, cast
 
 from anyio import from_thread
 
 from lifescope import errors
 from lifescope._declare.annotations import read_signature
-from lifescope._declare.signatures import is_marked, read_entry
+from lifescope._declare.decorator import local_names
+from lifescope._declare.signatures import injected_names, read_entry
 from lifescope._model.keys import InjectMarker
 from lifescope._model.names import place_of, spell_callable
 from lifescope._model.scopes import CALL
 from lifescope._runtime import connections, loops
-from lifescope._runtime.binding import current, find_scope, undo
+from lifescope._runtime.binding import apply, current, find_scope, undo
 from lifescope._runtime.engine import Engine, Filler
-from lifescope._runtime.scope import OpenScope
+from lifescope._runtime.scope import Opening, OpenScope
 
 __all__ = ["Inject", "inject", "inject_from"]
 
@@ -45,15 +49,16 @@ def inject(function: _F, /) -> _F:
         A function of the same kind, sync or async.
 
     Raises:
-        GraphError: An annotation cannot be read; raised when it is first called, if the
+        InvalidProviderError: It is a generator function.
+        GraphError: An annotation cannot be read; raised when it is first called, because the
             name may still be defined.
         NoScopeError: Raised by the call, where no scope is open.
     """
-    return inject_from(None, function)
+    return inject_from(None, function, sys._getframe(1))
 
 
-def inject_from(container: object | None, function: _F) -> _F:
-    """`inject` for the current scope of one container, or of any."""
+def inject_from(container: object | None, function: _F, frame: types.FrameType) -> _F:
+    """`inject` for the current scope of one container, or of any; *frame* is the caller's."""
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise errors.InvalidProviderError(
             name=spell_callable(function),
@@ -61,11 +66,11 @@ def inject_from(container: object | None, function: _F) -> _F:
             "that calls it",
             place=place_of(function),
         )
-    injected = _Injected(container, function)
+    injected = _Injected(container, function, local_names(function, frame))
     is_async = inspect.iscoroutinefunction(function)
     wrapper = _async_wrapper(injected) if is_async else _sync_wrapper(injected)
     functools.update_wrapper(wrapper, function)
-    _hide(wrapper, function)
+    injected.hide_in(wrapper)
     return cast("_F", wrapper)
 
 
@@ -86,36 +91,66 @@ def _sync_wrapper(injected: "_Injected") -> Callable[..., Any]:
 class _Injected:
     """A function with its fillers: one for each engine, and set of parameters passed by hand."""
 
-    def __init__(self, container: object | None, function: Callable[..., Any]) -> None:
+    def __init__(
+        self, container: object | None, function: Callable[..., Any], names: dict[str, Any]
+    ) -> None:
         self._container = container
         self._function = function
+        self._local_names = names
+        self._hidden = injected_names(function, names)
+        self._signature = read_signature(function)
+        self._is_shifted = _is_shifted(self._signature, self._hidden)
         self._engine: Engine | None = None
         self._fillers: dict[frozenset[str], Filler] = {}
 
+    def hide_in(self, wrapper: Any) -> None:
+        """Take the injected parameters out of what frameworks read."""
+        wrapper.__signature__ = self._visible()
+        wrapper.__annotations__ = {
+            name: annotation
+            for name, annotation in wrapper.__annotations__.items()
+            if name not in self._hidden
+        }
+
     async def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a coroutine function."""
         scope = self._scope()
         filler = self._filler(scope, kwargs)
         with _told_to(scope, args):
             if filler.opens(scope):
                 async with scope.open(CALL) as inner:
-                    return await self._function(*args, **await filler.fill(inner), **kwargs)
-            return await self._function(*args, **await filler.fill(scope), **kwargs)
+                    return await self._run(args, kwargs, await filler.fill(inner))
+            return await self._run(args, kwargs, await filler.fill(scope))
 
     def call_sync(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Call a function, in the event loop or in a worker thread."""
         scope = self._scope()
         filler = self._filler(scope, kwargs)
         in_thread = loops.loop_token() is None
         with _told_to(scope, args):
-            if not filler.opens(scope):
-                filled = (
-                    from_thread.run(filler.fill, scope) if in_thread else filler.fill_now(scope)
-                )
-                return self._function(*args, **filled, **kwargs)
-            if not in_thread:
+            if in_thread:
+                with _filled_from_thread(scope, filler) as filled:
+                    return self._run(args, kwargs, filled)
+            if filler.opens(scope):
                 raise errors.NotReadyError(key=None, provider=f'the scope "{CALL}"')
-            with _opened_from_thread(scope) as inner:
-                filled = from_thread.run(filler.fill, inner)
-                return self._function(*args, **filled, **kwargs)
+            return self._run(args, kwargs, filler.fill_now(scope))
+
+    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], filled: dict[str, Any]) -> Any:
+        if not self._is_shifted:
+            return self._function(*args, **filled, **kwargs)
+        by_hand = {name: value for name, value in kwargs.items() if name in self._hidden}
+        visible = {name: value for name, value in kwargs.items() if name not in self._hidden}
+        arguments = {**self._visible().bind(*args, **visible).arguments, **filled, **by_hand}
+        bound = inspect.BoundArguments(
+            self._signature,
+            OrderedDict((n, arguments[n]) for n in self._signature.parameters if n in arguments),
+        )
+        return self._function(*bound.args, **bound.kwargs)
+
+    def _visible(self) -> inspect.Signature:
+        parameters = self._signature.parameters.values()
+        kept = [parameter for parameter in parameters if parameter.name not in self._hidden]
+        return self._signature.replace(parameters=kept)
 
     def _scope(self) -> OpenScope:
         scope = find_scope(self._container, spell_callable(self._function))
@@ -129,9 +164,23 @@ class _Injected:
         given = frozenset(kwargs)
         filler = self._fillers.get(given)
         if filler is None:
-            entry = read_entry(self._function, marked=True, given=given)
+            entry = read_entry(
+                self._function, marked=True, local_names=self._local_names, given=given
+            )
             filler = self._fillers[given] = Filler(scope._engine, entry)
         return filler
+
+
+def _is_shifted(signature: inspect.Signature, hidden: set[str]) -> bool:
+    """Whether what is passed by position, without the hidden ones, would land elsewhere."""
+    kinds = [
+        (parameter.name in hidden, parameter.kind) for parameter in signature.parameters.values()
+    ]
+    by_position = [is_hidden for is_hidden, kind in kinds if kind in _BY_POSITION]
+    return (True, inspect.Parameter.POSITIONAL_ONLY) in kinds or by_position != sorted(by_position)
+
+
+_BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 @contextmanager
@@ -154,9 +203,24 @@ def _told_to(scope: OpenScope, args: tuple[Any, ...]) -> Generator[None]:
 
 
 @contextmanager
+def _filled_from_thread(scope: OpenScope, filler: Filler) -> Generator[dict[str, Any]]:
+    """What *filler* makes, made in the event loop for code that runs in a worker thread.
+
+    The effects of providers on context variables are visible in the thread, and taken back.
+    """
+    with _opened_from_thread(scope) if filler.opens(scope) else nullcontext(scope) as inner:
+        filled, made = from_thread.run(filler.fill_for_thread, inner)
+        tokens = apply(made)
+        try:
+            yield filled
+        finally:
+            undo(tokens)
+
+
+@contextmanager
 def _opened_from_thread(scope: OpenScope) -> Generator[OpenScope]:
     """A "call" scope around code in a worker thread; opened and closed in the event loop."""
-    opening = scope.open(CALL)
+    opening = Opening(scope._engine, scope, CALL, {}, in_own_task=False)
     inner = from_thread.run(opening.__aenter__)
     token = current.set(inner)  # the loop's task has bound it in its own context only
     try:
@@ -168,21 +232,3 @@ def _opened_from_thread(scope: OpenScope) -> Generator[OpenScope]:
         from_thread.run(opening.__aexit__, None, None, None)
     finally:
         undo([token])
-
-
-def _hide(wrapper: Any, function: Callable[..., Any]) -> None:
-    """Take the injected parameters out of what frameworks read."""
-    signature = read_signature(function)
-    hidden = {name for name, p in signature.parameters.items() if _is_injected(p.annotation)}
-    kept = [p for name, p in signature.parameters.items() if name not in hidden]
-    wrapper.__signature__ = signature.replace(parameters=kept)
-    wrapper.__annotations__ = {
-        name: form for name, form in function.__annotations__.items() if name not in hidden
-    }
-
-
-def _is_injected(annotation: Any) -> bool:
-    """Also for an annotation that is still a string: it may name what is defined further down."""
-    if isinstance(annotation, str):
-        return "Inject[" in annotation
-    return is_marked(annotation)

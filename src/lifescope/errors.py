@@ -535,21 +535,22 @@ class SecondYieldError(LifescopeError):
 
 
 class AcquisitionLoopError(LifescopeError):
-    """Raised when acquiring something waits for its own end.
+    """Raised when an acquisition waits for its own end.
 
     Attributes:
-        provider: The provider whose acquisition was asked for again from within.
+        providers: Who waits for whom, each with its place; the last waits for the first.
     """
 
-    def __init__(self, *, provider: str) -> None:
+    def __init__(self, *, providers: Sequence[str]) -> None:
         super().__init__()
-        self.provider = provider
+        self.providers = tuple(providers)
 
     def __str__(self) -> str:
+        circle = "\n".join(f"  - {name}" for name in self.providers)
+        waits = "waits for itself" if len(self.providers) == 1 else "wait for each other"
         return (
-            f"{self.provider} is asked for while it is being acquired, "
-            f"by what it is waiting for\n\n"
-            f"  It asks the scope for something that needs it in turn. Make that a parameter, so\n"
+            f"while being acquired, this {waits}:\n\n{circle}\n\n"
+            f"  Somebody asks the scope for what needs it in turn. Make that a parameter, so\n"
             f"  that the check of the graph can see the circle."
         )
 

@@ -1,15 +1,11 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-
-class Serve(Protocol):
-    """Runs an app's lifespan until the end of the test."""
-
-    def __call__(self, app: Any, *, raises: bool = True) -> TestClient: ...
+from integrations.driving import Serve
 
 
 @pytest.fixture

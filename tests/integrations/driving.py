@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
+from starlette.testclient import TestClient
 
 from lifescope import provider
 
@@ -199,3 +200,9 @@ def open_sessions(log: list[str], scope: str) -> Any:
             session.is_open = False
 
     return session
+
+
+class Serve(Protocol):
+    """Runs an app's lifespan until the end of the test."""
+
+    def __call__(self, app: Any, *, raises: bool = True) -> TestClient: ...

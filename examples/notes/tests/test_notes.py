@@ -1,13 +1,19 @@
 """What the application promises, on any database; here on SQLite."""
 
 import json
+import logging
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 import pytest
+from anyio.streams.memory import MemoryObjectReceiveStream
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from notes import storage
 from notes.app import app, container
 from notes.feed import Feed
 from notes.settings import Settings
@@ -117,6 +123,19 @@ class NotesContract:
             lines = [json.loads(line) for line in response.iter_lines()]
         assert lines == [{**note, "announced": True} for note in notes]
 
+    def test_a_client_that_leaves_during_the_export_harms_nobody(
+        self, client: TestClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(storage, "BATCH", 1)
+        for number in range(5):
+            add(client, f"Note {number}")
+        for _ in range(3):
+            with client.stream("GET", "/export") as response:
+                assert json.loads(next(response.iter_lines()))["title"] == "Note 0"
+        add(client, "One more")
+        assert len(titles(client)) == 6
+        assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
     def test_every_open_page_gets_each_new_note(self, client: TestClient, feed: Feed) -> None:
         with client.websocket_connect("/live") as one, client.websocket_connect("/live") as two:
             notes = [add(client, "Milk"), add(client, "Bread")]
@@ -179,6 +198,34 @@ class TestWithoutWebhook:
         note = add(client, "Milk")
         assert client.get(f"/notes/{note['id']}").json()["announced"] is True
         assert webhook.received == []
+
+
+class WatchedFeed(Feed):
+    """Tells when a listener has left."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = Event()
+
+    @contextmanager
+    def listen(self) -> Generator[MemoryObjectReceiveStream[str]]:
+        with super().listen() as messages:
+            yield messages
+        self.left.set()
+
+
+class TestAPageThatLeaves:
+    @pytest.fixture
+    def feed(self) -> WatchedFeed:
+        return WatchedFeed()
+
+    def test_it_is_forgotten_though_no_note_comes(
+        self, client: TestClient, feed: WatchedFeed
+    ) -> None:
+        with client.websocket_connect("/live") as page:
+            page.close()
+            assert feed.left.wait(timeout=10)
+        assert feed.listeners == 0
 
 
 class TestASlowPage:

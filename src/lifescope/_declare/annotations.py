@@ -1,5 +1,6 @@
 """Reading annotations: strings, deferred evaluation, local names, unions with None."""
 
+import dataclasses
 import inspect
 import sys
 import types
@@ -87,8 +88,13 @@ def read_annotation(annotation: Any, where: Where) -> Any:
         except Exception as error:
             reason = reason or f"{type(error).__name__}: {error}"
         else:
-            return hints["it"]
+            return _plain(hints["it"])
     return Unreadable(_text_of(annotation), reason)
+
+
+def _plain(form: Any) -> Any:
+    """What a parameter of a dataclass's `__init__` holds: `T` for `InitVar[T]`."""
+    return getattr(form, "type", form) if type(form) is dataclasses.InitVar else form
 
 
 def without_none(form: Any) -> tuple[Any, bool]:

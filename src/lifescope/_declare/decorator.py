@@ -10,7 +10,7 @@ from typing_extensions import TypeForm
 from lifescope._model.names import Place
 from lifescope._model.provider import Declaration
 
-__all__ = ["MARK", "provider", "supplied"]
+__all__ = ["MARK", "local_names", "provider", "supplied"]
 
 MARK = "__lifescope_declaration__"
 """The attribute under which a marked function or class carries its Declaration."""
@@ -97,7 +97,7 @@ def provider(
             stop_timeout=stop_timeout,
             replace=replace,
             place=_place(target, frame),
-            local_names=_local_names(target, frame),
+            local_names=local_names(target, frame),
         )
 
     if target is not None:
@@ -144,7 +144,7 @@ def _place(target: Any, frame: types.FrameType) -> Place:
     return Place(frame.f_code.co_filename, frame.f_lineno)
 
 
-def _local_names(target: Any, frame: types.FrameType) -> dict[str, Any]:
+def local_names(target: Any, frame: types.FrameType) -> dict[str, Any]:
     """The names around a target that is defined in a function.
 
     Annotations that are strings (PEP 563) may name classes of that function, which nothing

@@ -5,6 +5,7 @@ import contextlib
 import functools
 import inspect
 import types
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast, get_args, get_origin
 
@@ -20,7 +21,7 @@ from lifescope._model.keys import InjectMarker, Key, as_key
 from lifescope._model.names import Place, place_of, spell_callable
 from lifescope._model.provider import Declaration, Entry, Kind, Parameter, Provider
 
-__all__ = ["called_function", "is_marked", "read_declaration", "read_entry"]
+__all__ = ["by_name", "called_function", "injected_names", "read_declaration", "read_entry"]
 
 _ITERATORS = {
     Kind.ASYNC_GENERATOR: (
@@ -104,7 +105,7 @@ def _parameter(parameter: inspect.Parameter, position: int, form: Any) -> Parame
         key=Key(as_key(inner).form, key.name or as_key(inner).name),
         optional=optional,
         has_default=parameter.default is not _MISSING,
-        position=None if parameter.kind is parameter.KEYWORD_ONLY else position,
+        position=position if parameter.kind is parameter.POSITIONAL_OR_KEYWORD else None,
     )
 
 
@@ -131,14 +132,10 @@ def read_entry(
     reader = _Reader(target, place_of(target), local_names or {})
     parameters: list[Parameter] = []
     for position, parameter in enumerate(reader.signature().parameters.values()):
-        if position < skip:
+        if position < skip or parameter.name in given:
             continue
-        if parameter.name in given or (marked and not _may_be_marked(parameter.annotation)):
+        if marked and not _is_marked_parameter(parameter, reader):
             continue
-        if marked:
-            form = reader.read(parameter.annotation, parameter.name)
-            if form is _MISSING or not is_marked(form):
-                continue
         if found := reader.parameter(parameter, position):
             parameters.append(found)
     if reader.problems:
@@ -146,16 +143,53 @@ def read_entry(
     return Entry(reader.name, tuple(parameters), reader.place)
 
 
+def injected_names(target: Callable[..., Any], local_names: dict[str, Any]) -> set[str]:
+    """The parameters annotated `Inject[T]`, also those that cannot be read yet."""
+    reader = _Reader(target, place_of(target), local_names)
+    return {
+        parameter.name
+        for parameter in reader.signature().parameters.values()
+        if _is_marked_parameter(parameter, reader)
+    }
+
+
+def by_name(target: Callable[..., Any]) -> Callable[..., Any]:
+    """*target*, or where it has positional-only parameters, a function that takes them by name."""
+    try:
+        signature = read_signature(target)
+    except (ValueError, TypeError):
+        return target
+    if all(p.kind is not p.POSITIONAL_ONLY for p in signature.parameters.values()):
+        return target
+
+    @functools.wraps(target)
+    def named(*args: Any, **kwargs: Any) -> Any:
+        names = list(signature.parameters)
+        arguments = {**dict(zip(names, args, strict=False)), **kwargs}
+        bound = inspect.BoundArguments(
+            signature, OrderedDict((n, arguments[n]) for n in names if n in arguments)
+        )
+        bound.apply_defaults()
+        return target(*bound.args, **bound.kwargs)
+
+    return named
+
+
 def is_marked(form: Any) -> bool:
     """Whether *form* is an `Inject[T]`."""
     return any(isinstance(item, InjectMarker) for item in getattr(form, "__metadata__", ()))
 
 
-def _may_be_marked(annotation: Any) -> bool:
-    """False where there is no need to evaluate an annotation that names unknown things."""
-    if isinstance(annotation, str):
-        return "Inject" in annotation
-    return annotation is not _MISSING and not isinstance(annotation, type)
+def _is_marked_parameter(parameter: inspect.Parameter, reader: "_Reader") -> bool:
+    """Whether it is annotated `Inject[T]`, or seems to be while it cannot be read.
+
+    What is not injected need not be readable: it may name what exists for type checkers only.
+    """
+    annotation = parameter.annotation
+    if annotation is _MISSING or isinstance(annotation, type):
+        return False
+    form = read_annotation(annotation, reader.where)
+    return "Inject[" in form.text if isinstance(form, Unreadable) else is_marked(form)
 
 
 def read_declaration(declaration: Declaration) -> tuple[Provider | None, list[errors.GraphError]]:
@@ -178,20 +212,23 @@ def read_declaration(declaration: Declaration) -> tuple[Provider | None, list[er
     ]
     kind, result, target = _kind(declaration, reader, signature)
     keys = _keys(declaration, reader, result)
-    if reader.problems:
+    if not keys:
         return None, reader.problems
+    # With problems it is still there for the check of the others, which would else miss it.
     provider = Provider(
         keys=keys,
         scope=declaration.scope,
         kind=kind,
-        target=target,
+        target=target
+        if all(p is None or p.position is not None for p in found)
+        else by_name(target),
         parameters=tuple(parameter for parameter in found if parameter),
         eager=declaration.eager,
         stop_timeout=declaration.stop_timeout,
         replace=declaration.replace,
         place=declaration.place,
     )
-    return provider, []
+    return provider, reader.problems
 
 
 def _keys(declaration: Declaration, reader: _Reader, result: Any) -> tuple[Key, ...]:

@@ -1,5 +1,6 @@
 """The check: one pass over the providers of a container finds every mistake."""
 
+import dataclasses
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -16,16 +17,23 @@ _Edges = dict[Provider, tuple[Edge, ...]]
 
 
 def build(
-    declared: Sequence[Provider], scopes: ScopeOrder
+    declared: Sequence[Provider], scopes: ScopeOrder, *, is_complete: bool = True
 ) -> tuple[Graph, list[errors.GraphError]]:
-    """The graph of *declared*, and everything that is wrong with it."""
+    """The graph of *declared*, and everything that is wrong with it.
+
+    Args:
+        declared: In the order in which they were given.
+        scopes: The container's scopes.
+        is_complete: False if there are providers whose key is not known; what seems to be
+            missing may be what they provide, and is not reported.
+    """
     known, problems = _with_known_scope(declared, scopes)
     providers, duplicates = _one_per_key(known)
     index = Index(providers, scopes)
     edges, missing = _edges(providers, index)
     cycles, in_cycles = _cycles(providers, edges)
     graph = Graph(scopes, tuple(providers), index, edges)
-    problems += [*duplicates, *missing, *cycles]
+    problems += [*duplicates, *(missing if is_complete else []), *cycles]
     problems += _captives(graph, in_cycles)
     return graph, problems
 
@@ -60,6 +68,8 @@ def _with_known_scope(
         if provider.scope == TRANSIENT or provider.scope in scopes:
             known.append(provider)
         else:
+            # In some scope it stays, so that those who need it are not reported as well.
+            known.append(dataclasses.replace(provider, scope=scopes.widest))
             names = (*scopes.names, TRANSIENT)
             problems.append(
                 errors.UnknownScopeError(
@@ -78,18 +88,25 @@ def _one_per_key(
         for key in provider.keys:
             offers.setdefault(key, []).append(provider)
     problems: list[errors.GraphError] = []
-    replaced: set[Provider] = set()
+    replaced: set[tuple[Provider, Key]] = set()
     for key, providers in offers.items():
         if len(providers) == 1:
             continue
         replacing = [provider for provider in providers if provider.replace]
         if len(replacing) == 1:
-            replaced.update(provider for provider in providers if not provider.replace)
+            replaced.update((provider, key) for provider in providers if not provider.replace)
         else:
             problems.append(
                 errors.DuplicateProviderError(key=key, providers=replacing or providers)
             )
-    return [provider for provider in declared if provider not in replaced], problems
+    kept: list[Provider] = []
+    for provider in declared:
+        keys = tuple(key for key in provider.keys if (provider, key) not in replaced)
+        if keys:
+            kept.append(
+                provider if keys == provider.keys else dataclasses.replace(provider, keys=keys)
+            )
+    return kept, problems
 
 
 def _edges(providers: Sequence[Provider], index: Index) -> tuple[_Edges, list[errors.GraphError]]:
@@ -232,42 +249,38 @@ def _circle(successors: Sequence[Sequence[int]], group: list[int]) -> list[int]:
 def _captives(graph: Graph, in_cycles: set[Provider]) -> list[errors.GraphError]:
     """Longer-lived providers that need shorter-lived ones, also through transients."""
     problems: list[errors.GraphError] = []
-    narrow: dict[Provider, tuple[int, Edge | None]] = {}
+    narrowest: dict[Provider, tuple[int, Edge | None]] = {}
     for provider in graph.needed(graph.providers):
-        narrow[provider] = _narrowest_need(graph, provider, narrow)
+        ranks = [(_rank(graph, edge, narrowest), edge) for edge in graph.needs(provider)]
+        narrowest[provider] = max(ranks, key=lambda pair: pair[0], default=(0, None))
         if provider.scope == TRANSIENT or provider in in_cycles:
             continue
-        if narrow[provider][0] > graph.scopes.rank(provider.scope):
-            problems.append(_captive(provider, narrow))
+        own = graph.scopes.rank(provider.scope)
+        problems += [_captive(provider, edge, narrowest) for rank, edge in ranks if rank > own]
     return problems
 
 
-def _narrowest_need(
-    graph: Graph, provider: Provider, narrow: dict[Provider, tuple[int, Edge | None]]
-) -> tuple[int, Edge | None]:
-    """The rank of the narrowest scope below *provider*, and the edge that leads to it."""
-    result: tuple[int, Edge | None] = (0, None)
-    for edge in graph.needs(provider):
-        needed = edge.provider
-        if needed is None:
-            continue
-        if needed.scope == TRANSIENT:
-            rank = narrow.get(needed, (0, None))[0]
-        else:
-            rank = graph.scopes.rank(needed.scope)
-        if rank > result[0]:
-            result = (rank, edge)
-    return result
+def _rank(graph: Graph, edge: Edge, narrowest: dict[Provider, tuple[int, Edge | None]]) -> int:
+    """The rank of the scope that *edge* leads to; through a transient, of what that needs."""
+    if edge.provider is None:
+        return 0
+    if edge.provider.scope == TRANSIENT:
+        return narrowest.get(edge.provider, (0, None))[0]
+    return graph.scopes.rank(edge.provider.scope)
 
 
 def _captive(
-    outer: Provider, narrow: dict[Provider, tuple[int, Edge | None]]
+    outer: Provider, first: Edge, narrowest: dict[Provider, tuple[int, Edge | None]]
 ) -> errors.CaptiveDependencyError:
     links: list[Link] = []
-    current, edge = outer, narrow[outer][1]
-    while edge is not None and edge.provider is not None:
+    current, edge = outer, first
+    while True:
         links.append(Link.of(current, edge.parameter.name))
+        assert edge.provider is not None
         current = edge.provider
-        edge = narrow[current][1] if current.scope == TRANSIENT else None
+        following = narrowest[current][1] if current.scope == TRANSIENT else None
+        if following is None:
+            break
+        edge = following
     links.append(Link.of(current))
     return errors.CaptiveDependencyError(outer=outer, inner=current, chain=links)

@@ -39,7 +39,7 @@ from typing import Any
 
 from lifescope._model.provider import Entry, Kind
 from lifescope._plan.source import SourceBuilder
-from lifescope._plan.steps import Mode, Plan, Step
+from lifescope._plan.steps import LOCALS, Mode, Plan, Step
 
 __all__ = ["Compiled", "Hooks", "compile_plan"]
 
@@ -66,13 +66,19 @@ class Hooks:
 
 
 class Compiled:
-    """A plan in one mode, as a function of the open scope; `step_at` serves error notes."""
+    """A plan in one mode, as a function of the open scope.
+
+    Attributes:
+        starts: First line and step, in order; `step_at` finds the step of a line.
+        joins: The lines at which it waits for what somebody else is making.
+    """
 
     def __init__(self, plan: Plan, mode: Mode) -> None:
         self.plan = plan
         self.mode = mode
         self.function: Callable[[Any], Any]
         self.starts: list[tuple[int, Step]] = []
+        self.joins: set[int] = set()
 
     def step_at(self, line: int) -> Step | None:
         """The step that line *line* of the generated function belongs to."""
@@ -91,9 +97,6 @@ def compile_plan(plan: Plan, mode: Mode, hooks: Hooks) -> Compiled:
     return compiled
 
 
-_LOCALS = ("scope", "flights", "flight", "exits", "handle", "error", "outer_1", "outer_2")
-
-
 class _Writer:
     def __init__(self, compiled: Compiled, hooks: Hooks) -> None:
         self.compiled = compiled
@@ -101,7 +104,7 @@ class _Writer:
         self.mode = compiled.mode
         self.hooks = hooks
         self.out = SourceBuilder()
-        self.out.reserve(_LOCALS)
+        self.out.reserve({*LOCALS, self.plan.name})
         self.variables = {step.variable for step in self.plan.steps}
         self.out.reserve(self.variables)
         self.out.namespace.update(
@@ -180,7 +183,7 @@ class _Writer:
             return
         self.out.line(f"{step.variable} = {home}.{step.slot}")
         with self.out.block(f"if {step.variable} is MISSING"):
-            if step.hops or step.provider.kind is Kind.SUPPLIED:
+            if step.hops or step.provider.kind in _HANDED_IN:
                 self._ask(step, home)
             else:
                 self._make(step)
@@ -188,7 +191,7 @@ class _Writer:
     def _ask(self, step: Step, home: str) -> None:
         """Let the open scope in which it lives make it."""
         provider = self.out.bind(step.variable.upper(), step.provider)
-        if step.provider.kind is Kind.SUPPLIED:
+        if step.provider.kind in _HANDED_IN:
             self.out.line(f"{step.variable} = {home}._supply({provider})")
         elif self.mode is Mode.NOW:
             self.out.line(f"{step.variable} = {home}._acquire_now({provider})")
@@ -213,6 +216,7 @@ class _Writer:
             self._drive(step, provider)
             return
         with self.out.block(f"if {provider} in flights"):
+            self.compiled.joins.add(self.out.next_line)
             self.out.line(f"{step.variable} = await scope._join({provider})")
         with self.out.block("else"):
             self.out.line(f"flights[{provider}] = None")
@@ -263,6 +267,8 @@ class _Writer:
         target_name = self.out.bind(name, target)
         return f"{target_name}({', '.join(map(str, step.arguments))})"
 
+
+_HANDED_IN = (Kind.SUPPLIED, Kind.VALUE)
 
 _ENTER = {
     Kind.GENERATOR: "next(handle)",

@@ -10,11 +10,9 @@ from lifescope._model.keys import Key
 from lifescope._model.names import identifier
 from lifescope._model.provider import Entry, Kind, Parameter, Provider
 from lifescope._model.scopes import TRANSIENT
-from lifescope._plan.steps import Argument, Plan, Slots, Step
+from lifescope._plan.steps import HOOKS, LOCALS, Argument, Plan, Slots, Step
 
 __all__ = ["plan_entry", "plan_provider"]
-
-_RESERVED = frozenset({"scope", "error", "handle", "flight", "flights", "exits"})
 
 
 def plan_provider(graph: Graph, slots: Slots, provider: Provider, scope: str) -> Plan:
@@ -53,7 +51,7 @@ class _Planner:
         self.scope = scope
         self.steps: list[Step] = []
         self.placed: dict[Provider, str] = {}
-        self.names: set[str] = set(_RESERVED)
+        self.names: set[str] = {*LOCALS, *HOOKS}
 
     def plan(self, name: str, results: list[Argument], root: Provider | Entry) -> Plan:
         is_widest = self.scope == self.graph.scopes.widest

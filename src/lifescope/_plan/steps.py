@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 from lifescope._model.provider import Entry, Provider
 
-__all__ = ["Argument", "Mode", "Plan", "Slots", "Step"]
+__all__ = ["HOOKS", "LOCALS", "Argument", "Mode", "Plan", "Slots", "Step"]
+
+LOCALS = frozenset({"scope", "flights", "flight", "exits", "handle", "error"})
+"""Variables that generated code uses for itself."""
+
+HOOKS = frozenset({"MISSING", "PLAN", "current_task", "elsewhere", "landed", "failed", "not_ready"})
+"""What generated code calls."""
 
 
 class Mode(enum.Enum):

@@ -6,16 +6,18 @@ One engine serves any number of event loops at once: it holds code, never instan
 import inspect
 import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from lifescope import errors
-from lifescope._declare.signatures import read_entry
+from lifescope._declare.annotations import without_none
+from lifescope._declare.signatures import by_name, read_entry
 from lifescope._graph.graph import Graph
 from lifescope._graph.suggest import suggest
 from lifescope._graph.validate import check_entry
 from lifescope._model.keys import Key, as_key
 from lifescope._model.names import Place
-from lifescope._model.provider import Entry, Kind, Provider
+from lifescope._model.provider import Entry, Kind, Parameter, Provider
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._plan.compile import Compiled, Hooks, compile_plan
 from lifescope._plan.planner import plan_entry, plan_provider
@@ -69,6 +71,20 @@ class Filler:
     async def fill(self, scope: OpenScope) -> dict[str, Any]:
         """Parameter name to object, made in *scope*."""
         mode = self.engine.mode_of(scope.name)
+        return await self._fill(scope, mode)
+
+    async def fill_for_thread(
+        self, scope: OpenScope
+    ) -> tuple[dict[str, Any], list[binding.Change]]:
+        """The same for code in a worker thread: with what changed in context variables.
+
+        Whichever task runs this for the thread, it is not the one to enter providers in.
+        """
+        before = binding.snapshot()
+        filled = await self._fill(scope, Mode.ELSEWHERE)
+        return filled, binding.changes(before, binding.snapshot())
+
+    async def _fill(self, scope: OpenScope, mode: Mode) -> dict[str, Any]:
         filled: dict[str, Any] = await self._function(scope.name, mode)(scope)
         return filled
 
@@ -141,6 +157,8 @@ class Engine:
         name: str | None,
         values: Mapping[Any, Any],
         place: Place | None,
+        *,
+        in_own_task: bool = True,
     ) -> list[OpenScope]:
         """Open scopes from *parent* inwards to *name*, outermost first; the last is *name*.
 
@@ -150,21 +168,27 @@ class Engine:
         given = self.check_values(names[-1], values)
         opened: list[OpenScope] = []
         for each in names:
-            parent = self.open_one(each, parent)
+            parent = self.open_one(each, parent, in_own_task=in_own_task)
             parent.opened_at = place
             opened.append(parent)
-        self._put(opened[-1], given)
+        for provider, value in given.items():
+            setattr(opened[-1], self.slots[provider], value)
         opened[0].outside = self._other_scope(opened[0])
         return opened
 
-    def open_one(self, name: str, parent: OpenScope | None) -> OpenScope:
-        """An open scope with nothing in it."""
+    def open_one(
+        self, name: str, parent: OpenScope | None, *, in_own_task: bool = True
+    ) -> OpenScope:
+        """An open scope with nothing in it; without a task of its own, all is made in owners."""
         if parent is None:
             return self._open_app(name)
         if parent.closed:
             raise parent.closed_error(f'a scope "{name}"')
+        if not in_own_task:
+            return self._classes[name](parent, None)
         scope = self._classes[name](parent, loops.current_task())
-        scope._guard = loops.enter_guard()
+        # Only trio needs one: what is opened by hand may be left in another order.
+        scope._guard = loops.enter_guard() if loops.is_trio() else None
         return scope
 
     def open_request(self, app: OpenScope, connection: tuple[Any, Any, Any]) -> OpenScope:
@@ -196,7 +220,7 @@ class Engine:
         scope = self._classes[name](None, None)
         scope.context = binding.snapshot()
         scope._opener = loops.current_task()
-        scope._guard = loops.enter_guard()
+        scope._guard = loops.enter_guard() if loops.is_trio() else None
         for key, value in self.values.items():
             provider = self.graph.find(key)
             assert provider is not None
@@ -291,14 +315,19 @@ class Engine:
 
     # --- plans ----------------------------------------------------------------------------
 
-    def provider(self, scope: OpenScope, key: Key) -> Provider:
-        """The provider of *key*, if *scope* can be asked for it."""
-        provider = self.graph.find(key)
-        if provider is None:
+    def provider(self, scope: OpenScope, key: Key) -> Provider | None:
+        """The provider of *key*, if *scope* can be asked for it.
+
+        None for `T | None` where nothing provides T.
+        """
+        inner, optional = without_none(key.form)
+        edge = self.graph.index.edge(Parameter("", Key(inner, key.name), optional))
+        if edge is None:
             raise errors.MissingProviderError(
                 key=key, suggestions=suggest(key, self.graph.providers)
             )
-        narrower = self.graph.narrowest([provider], scope.name)
+        provider = edge.provider
+        narrower = self.graph.narrowest([provider], scope.name) if provider else None
         if narrower is not None:
             raise errors.ScopeOrderError(
                 key=key, scope=narrower.scope, asked_in=scope.name, provider=str(narrower)
@@ -307,8 +336,10 @@ class Engine:
 
     def resolver(self, scope: OpenScope, key: Key, form: Any) -> Callable[[Any], Awaitable[Any]]:
         """The function that makes *key* in scopes like *scope*, kept for the next time."""
-        function = self.acquirer(scope, self.provider(scope, key))
-        scope._resolvers[form] = function
+        provider = self.provider(scope, key)
+        function = self.acquirer(scope, provider) if provider is not None else _nothing
+        with suppress(TypeError):  # metadata of an Annotated may be unhashable
+            scope._resolvers[form] = function
         return function
 
     def acquirer(self, scope: OpenScope, provider: Provider) -> Callable[[Any], Awaitable[Any]]:
@@ -322,6 +353,22 @@ class Engine:
     def mode_of(self, name: str) -> Mode:
         """App-scoped context managers always live in owner tasks."""
         return Mode.ELSEWHERE if name == self.graph.scopes.widest else Mode.HERE
+
+    def check_factory(self, entry: Entry) -> None:
+        """Check that everything the app factory asks for is there in the app scope.
+
+        Raises:
+            GraphError: Nothing provides a parameter.
+            ScopeOrderError: One lives in a narrower scope.
+        """
+        filler = Filler(self, entry)
+        if filler.scope is not None:
+            raise errors.ScopeOrderError(
+                key=None,
+                scope=filler.scope,
+                asked_in=self.graph.scopes.widest,
+                provider=f"what {entry} asks for",
+            )
 
     def _plan(self, name: str, provider: Provider, mode: Mode) -> _Function:
         function = self._by_mode.get((name, provider, mode))
@@ -383,8 +430,12 @@ class Engine:
         setattr(self._classes[provider.scope], slot, MISSING)
 
 
+async def _nothing(_: object) -> None:
+    """What `T | None` is where nothing provides T."""
+
+
 async def _called(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    result = fn(*args, **kwargs)
+    result = by_name(fn)(*args, **kwargs)
     return await result if inspect.isawaitable(result) else result
 
 

@@ -46,8 +46,8 @@ async def release_all(
     if not exits:
         return []
     failures: list[BaseException] = []
-    hold = Hold(GRACE, is_cancelled=loops.is_cancellation(outcome))
-    if guard is not None:
+    hold = Hold(GRACE, is_cancelled=loops.is_cancellation(outcome), guard=guard)
+    if guard is not None and loops.is_trio():
         guard.shield = True
     while exits:
         provider, handle = exits.pop()
@@ -103,7 +103,8 @@ async def _leave_on_trio(
 ) -> None:
     """Trio's cancel scopes know what is theirs; the guard lies below those of the provider.
 
-    Once the guard has had to cancel a release, a new one serves for each that is left.
+    Behind the shield a cancellation cannot be seen, so the grace counts from the start of
+    each release. Once the guard has had to cancel one, a new guard serves for each other.
     """
     hold.stood_at = None
     if guard is None or guard.cancel_called:
@@ -114,8 +115,7 @@ async def _leave_on_trio(
 
 
 async def _leave_below(guard: CancelScope, release: Coroutine[Any, Any, None], hold: Hold) -> None:
-    seconds = hold.seconds
-    guard.deadline = math.inf if seconds is None else current_time() + seconds
+    guard.deadline = current_time() + (hold.limit or hold.grace)
     try:
         await release
     except BaseException as error:

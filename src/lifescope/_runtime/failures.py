@@ -23,11 +23,12 @@ def describe_failure(
         NoYieldError: The error is a generator's own way to say that it has ended.
     """
     traceback = error.__traceback__
-    step = compiled.step_at(traceback.tb_lineno) if traceback is not None else None
+    line = traceback.tb_lineno if traceback is not None else 0
+    step = compiled.step_at(line)
     if step is None:
         return
     provider = step.provider
-    if step.hops == 0 and compiled.mode is Mode.HERE:
+    if step.hops == 0 and compiled.mode is Mode.HERE and line not in compiled.joins:
         _tell_waiters(flights, provider, error)
     if isinstance(error, StopIteration | StopAsyncIteration) and _is_generator(provider):
         raise errors.NoYieldError(provider=str(provider)) from None
@@ -38,15 +39,8 @@ def describe_failure(
 
 
 def _tell_waiters(flights: dict[object, Any], provider: Provider, error: BaseException) -> None:
-    """End the flight that the failed step had begun; the error of a join is not its own."""
-    if isinstance(error, errors.AcquisitionLoopError):
-        return
-    if flights.get(provider, provider) is provider:
-        return
-    flight = flights[provider]
-    if flight is not None and flight.owner is not None:
-        return
-    del flights[provider]
+    """End the flight that the failed step had begun."""
+    flight = flights.pop(provider, None)
     if flight is not None:  # a cancellation concerns the task that started, not those who wait
         flight.fail(error, void=is_cancellation(error) or isinstance(error, GeneratorExit))
 

@@ -6,8 +6,9 @@ A flight is one acquisition that others may wait for (G1).
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from contextvars import Context
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import Context, ContextVar
 from typing import TYPE_CHECKING, Any
 
 from anyio import CancelScope, Event
@@ -28,8 +29,13 @@ _logger = logging.getLogger("lifescope")
 class Flight:
     """One acquisition under way: who waits for it, and how it ended."""
 
-    def __init__(self, owner: "Owner | None" = None) -> None:
+    def __init__(
+        self, scope: "OpenScope", provider: Provider, owner: "Owner | None" = None
+    ) -> None:
+        self.scope = scope
+        self.provider = provider
         self.owner = owner
+        self.waits_for: Flight | None = None
         self.waiters = 0
         self.value: Any = None
         self.error: BaseException | None = None
@@ -64,6 +70,46 @@ class Flight:
         await self._ended.wait()
 
 
+@contextmanager
+def waiting_for(flight: Flight, scope: "OpenScope") -> Generator[None]:
+    """Note that the acquisition in which this runs, if any, waits for *flight*.
+
+    Raises:
+        AcquisitionLoopError: That one waits, maybe through others, for this one.
+    """
+    waiter: Flight | OpenScope | None = _acquiring.get(None)
+    if not (isinstance(waiter, Flight) and waiter.owner and waiter.owner.runs_here()):
+        in_place = scope.is_acquiring_here()
+        waiter = scope if in_place else None
+    if waiter is None:
+        yield
+        return
+    circle = _circle_through(flight, waiter)
+    if circle:
+        raise errors.AcquisitionLoopError(providers=[str(f.provider) for f in circle])
+    waiter.waits_for = flight
+    try:
+        yield
+    finally:
+        waiter.waits_for = None
+
+
+def _circle_through(flight: Flight, waiter: "Flight | OpenScope") -> list[Flight]:
+    """The flights from *flight* on that wait for *waiter*; none if they do not."""
+    path: list[Flight] = []
+    step: Flight | None = flight
+    while step is not None and step not in path:
+        path.append(step)
+        if step is waiter or (step.owner is None and step.scope is waiter):
+            return path
+        step = step.scope.waits_for if step.owner is None else step.waits_for
+    return []
+
+
+_acquiring: ContextVar[Flight] = ContextVar("lifescope_acquiring")
+"""The flight whose owner task this is; tasks that a provider starts inherit it."""
+
+
 class Owner:
     """Runs one provider in a task of its own, from its start to its release.
 
@@ -91,7 +137,7 @@ class Owner:
         self.scope = scope
         self.key = key
         self.provider = provider
-        self.flight = Flight(self)
+        self.flight = Flight(scope, provider, self)
         self._args = args
         self._kwargs: Mapping[str, Any] = kwargs
         self.gave_up = False
@@ -143,7 +189,8 @@ class Owner:
     async def _release(self, handle: Any, interruption: BaseException | None) -> None:
         outcome = interruption or self._outcome
         self._hold = Hold(exits.GRACE, is_cancelled=loops.is_cancellation(outcome))
-        self._guard.shield = True
+        if loops.is_trio():
+            self._guard.shield = True
         self._failure = await exits.release_one(
             self.provider, handle, outcome, self._guard, self._hold
         )
@@ -153,6 +200,7 @@ class Owner:
     async def _acquire(self) -> Any:
         """Enter the provider and tell those who wait; what has to be left, if anything."""
         binding.current.set(self.scope)
+        _acquiring.set(self.flight)
         before = binding.snapshot()
         try:
             handle, value = await enter(self.provider, self._args, self._kwargs)

@@ -1,12 +1,13 @@
 """OpenScope: one running instance of a scope; what was made in it, and its releases."""
 
 import enum
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import Context, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, cast
 
-from anyio import CancelScope
+from anyio import CancelScope, Event
 from typing_extensions import TypeForm
 
 from lifescope import errors
@@ -15,7 +16,7 @@ from lifescope._model.names import Place
 from lifescope._model.provider import Provider
 from lifescope._runtime import binding, loops
 from lifescope._runtime.exits import Exit, release_all, report
-from lifescope._runtime.owners import Flight, Owner
+from lifescope._runtime.owners import Flight, Owner, waiting_for
 
 if TYPE_CHECKING:
     from lifescope._runtime.engine import Engine
@@ -73,6 +74,8 @@ class OpenScope:
     _opener: object = None
     _state: State = State.OPEN
     _guard: CancelScope | None = None
+    _ended: Event | None = None
+    waits_for: Flight | None = None
 
     def __init__(self, parent: "OpenScope | None", task: object) -> None:
         self.parent = parent
@@ -86,8 +89,10 @@ class OpenScope:
 
     @property
     def closed(self) -> bool:
-        """Whether the scope has ended, or is ending."""
-        return self._state is not State.OPEN
+        """Whether the scope, or one around it, has ended or is ending."""
+        if self._state is not State.OPEN:
+            return True
+        return self.parent is not None and self.parent.closed
 
     # --- what users call ------------------------------------------------------------------
 
@@ -106,7 +111,7 @@ class OpenScope:
             resolve = self._resolvers[key]
         except (KeyError, TypeError):
             resolve = self._engine.resolver(self, as_key(key), key)
-        if self._state:
+        if self._state or (self.parent is not None and self.parent.closed):
             raise self.closed_error(str(as_key(key)))
         return cast("T", await resolve(self))
 
@@ -119,10 +124,10 @@ class OpenScope:
             ScopeOrderError: It, or something that it needs, lives in a narrower scope.
             ScopeClosedError: This scope has ended.
         """
-        if self._state:
+        if self.closed:
             raise self.closed_error(str(as_key(key)))
         provider = self._engine.provider(self, as_key(key))
-        return cast("T", self._acquire_now(provider))
+        return cast("T", None if provider is None else self._acquire_now(provider))
 
     def open(
         self, name: str | None = None, *, values: Mapping[Any, Any] | None = None
@@ -140,7 +145,9 @@ class OpenScope:
             SuppliedValueError: The values are not the declared ones.
             ScopeClosedError: This scope has ended.
         """
-        return Opening(self._engine, self, name, values or {})
+        frame = sys._getframe(1)
+        place = Place(frame.f_code.co_filename, frame.f_lineno)
+        return Opening(self._engine, self, name, values or {}, place=place)
 
     async def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call *fn*, sync or async, with every parameter that is not passed filled from here.
@@ -176,12 +183,12 @@ class OpenScope:
 
     async def _acquire(self, provider: Provider) -> Any:
         """What *provider* makes in this scope, asked for from a narrower one."""
-        if self._state:
+        if self.closed:
             raise self.closed_error(str(provider.key))
         return await self._engine.acquirer(self, provider)(self)
 
     def _acquire_now(self, provider: Provider) -> Any:
-        if self._state:
+        if self.closed:
             raise self.closed_error(str(provider.key))
         return self._engine.acquirer_now(self, provider)(self)
 
@@ -203,12 +210,15 @@ class OpenScope:
     ) -> Any:
         """Make one more in an owner task; it is released with this scope."""
         flight = self._start_owner(object(), provider, args, kwargs)
-        await flight.wait()
+        with waiting_for(flight, self):
+            await flight.wait()
         return self._value_of(flight)
 
     def _start_owner(
         self, key: object, provider: Provider, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Flight:
+        if self._state:  # a plan that began before: what it needs is about to be released
+            raise self.closed_error(str(provider.key))
         # What lives as long as the app starts from the app's context, not from that of the
         # request that happens to ask first.
         context = self.context.copy() if self.context is not None else binding.snapshot()
@@ -220,22 +230,23 @@ class OpenScope:
     async def _join(self, provider: Provider) -> Any:
         """Wait for the acquisition that is under way."""
         flight = self._flights[provider]
-        asked_by_itself = (
-            self._task is loops.current_task()
-            if flight is None or flight.owner is None
-            else flight.owner.runs_here()
-        )
-        if asked_by_itself:
-            raise errors.AcquisitionLoopError(provider=str(provider))
         if flight is None:
-            flight = self._flights[provider] = Flight()
+            if self._task is loops.current_task():
+                raise errors.AcquisitionLoopError(providers=self._under_way_from(provider))
+            flight = self._flights[provider] = Flight(self, provider)
         return await self._landing(provider, flight)
 
     async def _landing(self, provider: Provider, flight: Flight) -> Any:
-        await flight.wait()
+        with waiting_for(flight, self):
+            await flight.wait()
         if flight.is_void:
             return await self._acquire(provider)
         return self._value_of(flight)
+
+    def _under_way_from(self, provider: Provider) -> list[str]:
+        """The providers that this task is acquiring in place, from *provider* inwards."""
+        inline = [key for key, flight in self._flights.items() if not (flight and flight.owner)]
+        return [str(key) for key in inline[inline.index(provider) :]]
 
     def _value_of(self, flight: Flight) -> Any:
         if flight.error is not None:
@@ -266,6 +277,12 @@ class OpenScope:
         """Nobody is left who could close it: the task that opened it has ended."""
         return loops.is_done(self._opener)
 
+    def is_acquiring_here(self) -> bool:
+        """Whether the task that runs is the scope's own, and is acquiring in place."""
+        if self._task is not loops.current_task():
+            return False
+        return any(flight is None or flight.owner is None for flight in self._flights.values())
+
     # --- the end --------------------------------------------------------------------------
 
     def close_at_once(self) -> bool:
@@ -275,27 +292,52 @@ class OpenScope:
         self._forget()
         return True
 
-    async def close(self, outcome: BaseException | None) -> None:
-        """End the scope: release everything, and tell each provider about *outcome*.
+    async def close(self, error: BaseException | None) -> None:
+        """End the scope: release everything, and tell each provider how it ended.
 
-        Raises what the releases raise; *outcome* itself is left to the caller to raise.
+        Args:
+            error: What leaves the scope. It is left to the caller to raise. Without one,
+                providers see what was told to `record_failure`.
+
+        Raises what the releases raise, where that is not *error* itself.
         """
-        if self._state:
+        if self._state is State.CLOSING:
+            await self._wait_for_end()
+        if self._state is not State.OPEN:
             return
+        self.check_closable()
         self._state = State.CLOSING
         failures = await self._land_flights()
         try:
-            failures += await release_all(self._exits, outcome, self._guard)
+            failures += await release_all(self._exits, error or self.failure, self._guard)
         finally:
             self._leave_guard()
             self._forget()
-        error = report(failures, outcome)
+        failed = report(failures, error)
         failures.clear()
-        if error is not None:
+        if failed is not None:
             try:
-                raise error
+                raise failed
             finally:
-                del error  # no cycle through this frame
+                del failed  # no cycle through this frame
+
+    def check_closable(self) -> None:
+        """Refuse to wait for an acquisition that is itself waiting for the end of the scope.
+
+        Raises:
+            AcquisitionLoopError: A provider closes its own scope while it is being acquired.
+        """
+        in_own_task = self._task is loops.current_task()
+        for provider, flight in self._flights.items():
+            owner = flight.owner if flight is not None else None
+            if owner.runs_here() if owner is not None else in_own_task:
+                raise errors.AcquisitionLoopError(providers=[str(provider)])
+
+    async def _wait_for_end(self) -> None:
+        """Somebody else is closing the scope: be through when they are."""
+        if self._ended is None:
+            self._ended = Event()
+        await self._ended.wait()
 
     async def _land_flights(self) -> list[BaseException]:
         """Wait for acquisitions that are still under way, so that nothing arrives too late.
@@ -328,8 +370,11 @@ class OpenScope:
         kept: dict[str, Any] = {"parent": self.parent, "_task": None, "_exits": [], "_flights": {}}
         if self.opened_at is not None:
             kept["opened_at"] = self.opened_at
+        ended = self._ended
         vars(self).clear()
         vars(self).update(kept, _state=State.CLOSED)
+        if ended is not None:
+            ended.set()
 
     def closed_error(self, wanted: str) -> errors.ScopeClosedError:
         """The error for whoever asks too late."""
@@ -353,6 +398,7 @@ class Opening:
         *,
         place: Place | None = None,
         eager: Sequence[Provider] = (),
+        in_own_task: bool = True,
     ) -> None:
         self._engine = engine
         self._parent = parent
@@ -360,12 +406,15 @@ class Opening:
         self._values = values
         self._place = place
         self._eager = eager
+        self._in_own_task = in_own_task
         self._scopes: list[OpenScope] = []
         self._token: Token[OpenScope] | None = None
 
     async def __aenter__(self) -> OpenScope:
         """Open, make the innermost scope current, and acquire what starts with it."""
-        self._scopes = self._engine.open(self._parent, self._name, self._values, self._place)
+        self._scopes = self._engine.open(
+            self._parent, self._name, self._values, self._place, in_own_task=self._in_own_task
+        )
         innermost = self._scopes[-1]
         self._token = binding.current.set(innermost)
         try:
@@ -383,16 +432,18 @@ class Opening:
         traceback: TracebackType | None,
     ) -> None:
         """Close from the inside out; the block's own error goes on as itself."""
+        for scope in self._scopes:
+            scope.check_closable()
         failures: list[BaseException] = []
-        while self._scopes:
-            scope = self._scopes.pop()
+        for scope in reversed(self._scopes):
             try:
                 if not scope.close_at_once():
-                    await scope.close(error)
+                    await scope.close(error or (failures[0] if failures else None))
             except BaseException as failure:
                 failures.append(failure)
         if self._token is not None:
-            binding.undo([self._token])
+            token, self._token = self._token, None
+            binding.undo([token])
         if (failed := report(failures, error)) is not None:
             raise failed
 

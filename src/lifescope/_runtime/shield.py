@@ -13,10 +13,13 @@ an open scope has a guard, which is shielded when the scope closes: see `guard.p
 import asyncio
 import contextlib
 import gc
+import math
 import re
 import types
 from collections.abc import Coroutine, Generator, Iterator, Sequence
 from typing import Any, cast
+
+from anyio import CancelScope, current_effective_deadline
 
 from lifescope._model.names import Place
 
@@ -33,6 +36,7 @@ class Hold:
 
     Args:
         grace: Seconds that a release may go on for once the task has been cancelled.
+        guard: The cancel scope around the providers, where there is one.
         is_cancelled: Whether it has been cancelled already: the scope ends because of it.
 
     Attributes:
@@ -40,10 +44,13 @@ class Hold:
         stood_at: Where that release stood when its time was over; None if it was not.
     """
 
-    def __init__(self, grace: float, *, is_cancelled: bool) -> None:
+    def __init__(
+        self, grace: float, *, is_cancelled: bool, guard: CancelScope | None = None
+    ) -> None:
         self.limit: float | None = None
         self.stood_at: str | None = None
         self.grace = grace
+        self.guard = guard
         self.drive: _Drive | None = None
         self._is_cancelled = is_cancelled
         self._count = 0
@@ -63,13 +70,19 @@ class Hold:
     def add(self) -> None:
         """Hold a cancellation back.
 
-        The task's count of cancellations is put back as well: a timeout inside the release
-        takes what it has not caused itself for a reason not to raise TimeoutError.
+        If a cancel scope of anyio is behind it, anyio says it again, outside; and until then
+        in every turn of the loop, unless there is a guard to keep that off. Else the task's
+        count of cancellations is put back, too: a timeout inside the release takes what it
+        has not caused itself for a reason not to raise TimeoutError.
         """
+        self._is_cancelled = True
+        if current_effective_deadline() == -math.inf:
+            if self.guard is not None:
+                self.guard.shield = True
+            return
         task = asyncio.current_task()
         if task is not None:
             task.uncancel()
-        self._is_cancelled = True
         self._count += 1
 
     async def resume(self) -> BaseException | None:
@@ -225,17 +238,21 @@ def _links(root: Any) -> Iterator[Any]:
         root = following if following is None or _is_link(following) else _driven_by(following)
 
 
-def _driven_by(awaitable: Any) -> Any:
-    """The generator or coroutine behind an awaitable that is written in C.
+_STEPS = ("anext_awaitable", "async_generator_asend", "async_generator_athrow", "coroutine_wrapper")
 
-    `anext(generator, default)` holds an `asend` object, and that the generator.
+
+def _driven_by(awaitable: Any) -> Any:
+    """The generator or coroutine behind an awaitable of the interpreter's own.
+
+    `anext(generator, default)` holds a step of the generator, and that the generator. Of
+    anything else, a future say, the referents lead everywhere, and are left alone.
     """
-    level = [awaitable]
-    for _ in range(3):
-        level = [referent for holder in level for referent in gc.get_referents(holder)]
-        for candidate in level:
-            if _is_link(candidate):
-                return candidate
+    while type(awaitable).__name__ in _STEPS:
+        held_by = gc.get_referents(awaitable)
+        behind = next((r for r in held_by if _is_link(r)), None)
+        if behind is not None:
+            return behind
+        awaitable = next((r for r in held_by if type(r).__name__ in _STEPS), None)
     return None
 
 
