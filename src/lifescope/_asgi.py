@@ -99,6 +99,9 @@ class Root:
         self, live: _Live, asgi_scope: AsgiScope, receive: Receive, send: Send
     ) -> None:
         """Run the app in a context that descends from the lifespan's, with a request scope."""
+        client = _Client(receive, send) if asgi_scope["type"] == "http" else None
+        if client is not None:
+            receive, send = client.receive, client.send
         scope = live.engine.open_request(live.scope, (asgi_scope, receive, send))
         tokens = binding.apply(live.changes)
         tokens.append(binding.current.set(scope))
@@ -108,6 +111,8 @@ class Root:
             await _close(scope, live.scope, error)
             raise
         else:
+            if client is not None and client.is_gone and scope.failure is None:
+                scope.record_failure(errors.ClientDisconnectedError())
             await _close(scope, live.scope, None)
         finally:
             binding.undo(tokens)
@@ -210,6 +215,32 @@ async def _close(scope: OpenScope, app: OpenScope, error: BaseException | None) 
         raise
     if parent is not None and parent is not app:
         await _close(parent, app, error)
+
+
+class _Client:
+    """Notices that the client of an HTTP request has gone before it had the whole response.
+
+    Frameworks then cancel a streaming body and return as if all were well; providers are told.
+    """
+
+    __slots__ = ("_has_all", "_receive", "_send", "is_gone")
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._has_all = False
+        self.is_gone = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.disconnect" and not self._has_all:
+            self.is_gone = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self._has_all = True
+        await self._send(message)
 
 
 class _InnerLifespan:

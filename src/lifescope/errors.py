@@ -17,6 +17,7 @@ LifescopeError
 ├── SuppliedValueError               a scope was opened with other values than the declared ones
 ├── NotReadyError                    asked without awaiting for something that must be awaited
 ├── LifespanNotRunError              a request came, but no lifespan is running for it
+├── ClientDisconnectedError          told to providers: the client has gone
 ├── NoYieldError, SecondYieldError   a generator that does not yield exactly once
 ├── AcquisitionLoopError             an acquisition that waits for itself
 ├── OverrideError
@@ -38,6 +39,7 @@ __all__ = [
     "AcquisitionLoopError",
     "AmbiguousContextManagerError",
     "CaptiveDependencyError",
+    "ClientDisconnectedError",
     "CycleError",
     "DuplicateProviderError",
     "GraphError",
@@ -502,6 +504,17 @@ class LifespanNotRunError(LifescopeError):
             f"  - The app is mounted in another one, which must run its lifespan.\n"
             f"  - The lifespan runs in another event loop, and the server drops the state."
         )
+
+
+class ClientDisconnectedError(LifescopeError):
+    """Raised at the `yield` of request-scoped providers when the client has gone away.
+
+    That is before it had the whole response, and nothing else has gone wrong. Nobody raises it
+    to you: it only tells providers not to commit.
+    """
+
+    def __str__(self) -> str:
+        return "the client disconnected before it had the whole response"
 
 
 class NoYieldError(LifescopeError):

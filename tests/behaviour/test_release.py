@@ -787,32 +787,32 @@ async def test_closing_twice_releases_once(log, scope):
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-async def test_cancelled_while_releasing(log, faults):
+async def test_cancelled_while_releasing(log, faults, scope):
     """E04: Cancelled while C is being released, C's release completes, and so do the others."""
     hang = faults.hang_at("C", "release")
-    a, b, _ = abc(log)
+    a, b, _ = abc(log, scope)
 
-    @provider(scope="request")
+    @provider(scope=scope)
     async def c(b: B) -> AsyncIterator[C]:
         yield C(b)
         await faults.at("C", "release")
         await anyio.lowlevel.checkpoint()
         log("release C")
 
+    async def work() -> None:
+        async with Container(a, b, c).open() as app, app.open() as request:
+            await request.get(C)
+        await anyio.lowlevel.checkpoint()
+        log("not reached")
+
     with anyio.fail_after(5):
-        async with Container(a, b, c).open() as app, anyio.create_task_group() as tasks:
-
-            async def work() -> None:
-                async with app.open() as request:
-                    await request.get(C)
-                await anyio.lowlevel.checkpoint()
-                log("not reached")
-
+        async with anyio.create_task_group() as tasks:
             tasks.start_soon(work)
             await hang.reached.wait()
             tasks.cancel_scope.cancel()
             with anyio.CancelScope(shield=True):
-                await anyio.wait_all_tasks_blocked()
+                for _ in range(5):
+                    await anyio.lowlevel.checkpoint()
                 hang.go_on.set()
     assert log.events == ["acquire A", "acquire B", *RELEASES]
 

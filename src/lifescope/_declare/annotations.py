@@ -94,7 +94,7 @@ def read_annotation(annotation: Any, where: Where) -> Any:
 
 def _plain(form: Any) -> Any:
     """What a parameter of a dataclass's `__init__` holds: `T` for `InitVar[T]`."""
-    return getattr(form, "type", form) if type(form) is dataclasses.InitVar else form
+    return cast("Any", form).type if isinstance(form, dataclasses.InitVar) else form
 
 
 def without_none(form: Any) -> tuple[Any, bool]:
