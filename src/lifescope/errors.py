@@ -377,21 +377,30 @@ class ScopeClosedError(LifescopeError):
         wanted: What was asked for.
         opened_at: Where it was opened, if it was opened by hand.
         closing: True if its releases are still running.
+        seconds_ago: How long ago it was closed; None while it is closing.
     """
 
     def __init__(
-        self, *, scope: str, wanted: str = "", opened_at: Place | None = None, closing: bool = False
+        self,
+        *,
+        scope: str,
+        wanted: str = "",
+        opened_at: Place | None = None,
+        closing: bool = False,
+        seconds_ago: float | None = None,
     ) -> None:
         super().__init__()
         self.scope = scope
         self.wanted = wanted
         self.opened_at = opened_at
         self.closing = closing
+        self.seconds_ago = seconds_ago
 
     def __str__(self) -> str:
         wanted = f" and cannot give {self.wanted}" if self.wanted else ""
         opened = f", opened at {self.opened_at}," if self.opened_at else ""
-        state = "is closing" if self.closing else "is closed"
+        ago = "" if self.seconds_ago is None else f" {self.seconds_ago:.3g} s ago"
+        state = "is closing" if self.closing else f"was closed{ago}"
         return (
             f'the scope "{self.scope}"{opened} {state}{wanted}\n\n'
             f"  Code that goes on after its request or block needs a scope of its own."

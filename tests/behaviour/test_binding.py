@@ -3,7 +3,7 @@
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 import anyio
@@ -232,7 +232,8 @@ async def test_task_that_outlives_its_request():
         assert error.wanted == "Thing"
         assert not error.closing
         assert '"request"' in str(error)
-        assert "is closed" in str(error)
+        assert "was closed" in str(error)
+        assert error.seconds_ago is not None
 
 
 async def test_closed_app_scope_says_where_it_was_opened():
@@ -463,3 +464,35 @@ async def test_scope_describes_itself():
         assert (app.name, app.parent) == ("app", None)
     assert '"app", closed' in repr(app)
     assert app.closed
+
+
+variable: ContextVar[str] = ContextVar("variable", default="before")
+
+
+async def test_effects_of_the_app_scope_end_with_it():
+    """G6: What an app-scoped provider sets is visible where it was asked for, and ends with it."""
+
+    @provider(scope="app")
+    async def thing() -> AsyncIterator[Thing]:
+        token = variable.set("inside")
+        yield Thing()
+        variable.reset(token)
+
+    async with Container(thing).open() as app:
+        await app.get(Thing)
+        assert variable.get() == "inside"
+    assert variable.get() == "before"
+
+
+async def test_what_the_block_sets_itself_stays():
+    """G6: A variable that the block has set to something else is left alone."""
+
+    @provider(scope="app")
+    async def thing() -> AsyncIterator[Thing]:
+        variable.set("inside")
+        yield Thing()
+
+    async with Container(thing).open() as app:
+        await app.get(Thing)
+        variable.set("by the block")
+    assert variable.get() == "by the block"

@@ -278,6 +278,7 @@ def chain(length: int, scope: str, *, closed: bool = False) -> tuple[list[Any], 
     return [make(number) for number in range(length)], forms
 
 
+@pytest.mark.parametrize("anyio_backend", [("asyncio", {})], indirect=True, ids=["asyncio"])
 @pytest.mark.parametrize("scope", ["app", "request", "transient"])
 async def test_long_chain(scope):
     """L05: A chain of 5,000 providers is checked and made without a recursion error."""

@@ -1,5 +1,7 @@
 """`@inject`: parameters filled from the current scope, at the edges of a program."""
 
+import asyncio
+import contextvars
 import inspect
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -473,3 +475,41 @@ async def test_unresolvable_annotation():
         with pytest.raises(UnresolvableAnnotationError) as caught:
             await inject(work)()
     assert (caught.value.name, caught.value.parameter) == ("work()", "thing")
+
+
+# --- threads that anyio has not started -----------------------------------------------------
+
+
+class Slow:
+    pass
+
+
+@provider(scope="request")
+async def slow() -> AsyncIterator[Slow]:
+    await anyio.lowlevel.checkpoint()
+    yield Slow()
+
+
+@inject
+def in_a_thread(slow: Inject[Slow]) -> Slow:
+    return slow
+
+
+@pytest.mark.parametrize("anyio_backend", [("asyncio", {})], indirect=True, ids=["asyncio"])
+async def test_function_in_a_thread_of_asyncio():
+    """`asyncio.to_thread` runs with the caller's context, so the scope is there as well."""
+    async with Container(slow).open() as app, app.open() as request:
+        assert await asyncio.to_thread(in_a_thread) is await request.get(Slow)
+
+
+async def test_function_in_a_bare_thread_with_a_copied_context():
+    """A bare thread that is given a copy of the context can ask, as the error says."""
+    found: list[Slow] = []
+
+    async with Container(slow).open() as app, app.open() as request:
+        context = contextvars.copy_context()
+        thread = threading.Thread(target=lambda: found.append(context.run(in_a_thread)))
+        thread.start()
+        while thread.is_alive():
+            await anyio.lowlevel.checkpoint()
+        assert found == [await request.get(Slow)]

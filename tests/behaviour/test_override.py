@@ -372,3 +372,11 @@ async def test_other_containers_do_not_see_an_override(log):
     other = Container(container)
     with container.override(Mailer, FakeMailer()):
         assert type((await service(other)).mailer) is Mailer
+
+
+async def test_value_that_is_overridden_may_still_be_handed_in():
+    """The code that hands a value in need not know that a test overrides it."""
+    container = Container(supplied(float, scope="request"))
+    with container.override(float, 1.5):
+        async with container.open() as app, app.open(values={float: 2.5}) as request:
+            assert await request.get(float) == 1.5

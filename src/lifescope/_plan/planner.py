@@ -51,6 +51,7 @@ class _Planner:
         self.scope = scope
         self.steps: list[Step] = []
         self.placed: dict[Provider, str] = {}
+        self.last: dict[str, int] = {}
         self.names: set[str] = {*LOCALS, *HOOKS}
 
     def plan(self, name: str, results: list[Argument], root: Provider | Entry) -> Plan:
@@ -124,9 +125,10 @@ class _Planner:
         base = _snake(key)
         if keyword.iskeyword(base) or keyword.issoftkeyword(base):
             base += "_"
-        name, number = base, 2
+        name = base
         while name in self.names:
-            name, number = f"{base}_{number}", number + 1
+            self.last[base] = self.last.get(base, 1) + 1
+            name = f"{base}_{self.last[base]}"
         self.names.add(name)
         return name
 

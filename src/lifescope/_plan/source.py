@@ -22,6 +22,7 @@ class SourceBuilder:
         self.namespace: dict[str, Any] = {}
         self._depth = 0
         self._bound: dict[int, str] = {}
+        self._last: dict[str, int] = {}
         self._reserved: set[str] = set(dir(builtins))
 
     @property
@@ -50,9 +51,10 @@ class SourceBuilder:
     def bind(self, name: str, value: Any) -> str:
         """The name under which the function sees *value*: *name*, or that with a number."""
         if id(value) not in self._bound:
-            free, number = name, 2
+            free = name
             while free in self.namespace or free in self._reserved:
-                free, number = f"{name}_{number}", number + 1
+                self._last[name] = self._last.get(name, 1) + 1
+                free = f"{name}_{self._last[name]}"
             self.namespace[free] = value
             self._bound[id(value)] = free
         return self._bound[id(value)]

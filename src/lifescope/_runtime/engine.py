@@ -5,9 +5,11 @@ One engine serves any number of event loops at once: it holds code, never instan
 
 import inspect
 import weakref
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
+
+from anyio.lowlevel import current_token
 
 from lifescope import errors
 from lifescope._declare.annotations import without_none
@@ -115,6 +117,7 @@ class Engine:
         values: Objects that are there from the start of the app scope.
         container: Whose engine it is, as scopes are to tell it.
         apps: The open app scopes of the container; new ones are added.
+        overridden: Keys whose provider was replaced by an override.
     """
 
     def __init__(
@@ -123,10 +126,12 @@ class Engine:
         values: Mapping[Key, Any],
         container: object,
         apps: "weakref.WeakSet[OpenScope]",
+        overridden: Collection[Key] = (),
     ) -> None:
         self.graph = graph
         self.values = dict(values)
         self._apps = apps
+        self._overridden = frozenset(overridden)
         self.slots = Slots(graph.providers, self._add_slot)
         self._classes: dict[str, type[OpenScope]] = {}
         self._by_mode: dict[tuple[str, Provider, Mode], _Function] = {}
@@ -220,6 +225,8 @@ class Engine:
         scope = self._classes[name](None, None)
         scope.context = binding.snapshot()
         scope._opener = loops.current_task()
+        scope.applied = []
+        scope.token = current_token()
         scope._guard = loops.enter_guard() if loops.is_trio() else None
         for key, value in self.values.items():
             provider = self.graph.find(key)
@@ -282,6 +289,8 @@ class Engine:
         unknown: list[Key] = []
         for form, value in values.items():
             provider = self.graph.find(as_key(form))
+            if as_key(form) in self._overridden:
+                continue  # the code that hands it in need not know
             if provider is None or provider.kind is not Kind.SUPPLIED or provider.scope != name:
                 unknown.append(as_key(form))
             else:

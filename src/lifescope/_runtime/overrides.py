@@ -92,7 +92,8 @@ class Engines:
         providers = [*_without(self._base.graph.providers, replaced), *replaced.values()]
         values = {key: value for key, value in self._values.items() if key not in replaced}
         values |= {p.key: p.value for p in replaced.values() if p.kind is Kind.VALUE}
-        return Engine(checked(providers, self._scopes), values, self._container, self._apps)
+        graph = checked(providers, self._scopes)
+        return Engine(graph, values, self._container, self._apps, replaced)
 
 
 class Override:

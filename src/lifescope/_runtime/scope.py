@@ -2,12 +2,14 @@
 
 import enum
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import Context, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, cast
 
 from anyio import CancelScope, Event
+from anyio.lowlevel import EventLoopToken
 from typing_extensions import TypeForm
 
 from lifescope import errors
@@ -71,8 +73,11 @@ class OpenScope:
     connection: tuple[Any, Any, Any] | None = None
     failure: BaseException | None = None
     context: Context | None = None
+    applied: list[binding.Applied] | None = None
+    token: EventLoopToken | None = None
     _opener: object = None
     _state: State = State.OPEN
+    _closed_at: float | None = None
     _guard: CancelScope | None = None
     _ended: Event | None = None
     waits_for: Flight | None = None
@@ -251,7 +256,9 @@ class OpenScope:
     def _value_of(self, flight: Flight) -> Any:
         if flight.error is not None:
             raise flight.error
-        binding.apply(flight.effects)
+        made = binding.apply(flight.effects)
+        if self.applied is not None and self._opener is loops.current_task():
+            self.applied += made
         return flight.value
 
     # --- for owners -----------------------------------------------------------------------
@@ -276,6 +283,13 @@ class OpenScope:
     def is_abandoned(self) -> bool:
         """Nobody is left who could close it: the task that opened it has ended."""
         return loops.is_done(self._opener)
+
+    def loop_token(self) -> EventLoopToken | None:
+        """The event loop to which it belongs, for threads that have to ask there."""
+        scope = self
+        while scope.parent is not None:
+            scope = scope.parent
+        return scope.token
 
     def is_acquiring_here(self) -> bool:
         """Whether the task that runs is the scope's own, and is acquiring in place."""
@@ -372,17 +386,20 @@ class OpenScope:
             kept["opened_at"] = self.opened_at
         ended = self._ended
         vars(self).clear()
-        vars(self).update(kept, _state=State.CLOSED)
+        vars(self).update(kept, _state=State.CLOSED, _closed_at=time.monotonic())
         if ended is not None:
             ended.set()
 
     def closed_error(self, wanted: str) -> errors.ScopeClosedError:
-        """The error for whoever asks too late."""
+        """The error for whoever asks too late; about the scope that has ended."""
+        if self._state is State.OPEN and self.parent is not None:
+            return self.parent.closed_error(wanted)
         return errors.ScopeClosedError(
             scope=self.name,
             wanted=wanted,
             opened_at=self.opened_at,
             closing=self._state is State.CLOSING,
+            seconds_ago=None if self._closed_at is None else time.monotonic() - self._closed_at,
         )
 
 
@@ -434,6 +451,7 @@ class Opening:
         """Close from the inside out; the block's own error goes on as itself."""
         for scope in self._scopes:
             scope.check_closable()
+        applied = [each for scope in self._scopes for each in scope.applied or ()]
         failures: list[BaseException] = []
         for scope in reversed(self._scopes):
             try:
@@ -443,7 +461,7 @@ class Opening:
                 failures.append(failure)
         if self._token is not None:
             token, self._token = self._token, None
-            binding.undo([token])
+            binding.undo([*applied, binding.Applied(token, self._scopes[-1])])
         if (failed := report(failures, error)) is not None:
             raise failed
 
