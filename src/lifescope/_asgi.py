@@ -103,8 +103,8 @@ class Root:
         if client is not None:
             receive, send = client.receive, client.send
         scope = live.engine.open_request(live.scope, (asgi_scope, receive, send))
-        applied = binding.apply(live.changes)
-        applied.append(binding.Applied(binding.current.set(scope), scope))
+        tokens = binding.apply(live.changes)
+        tokens.append(binding.current.set(scope))
         try:
             await live.app(asgi_scope, receive, send)
         except BaseException as error:
@@ -115,7 +115,7 @@ class Root:
                 scope.record_failure(errors.ClientDisconnectedError())
             await _close(scope, live.scope, None)
         finally:
-            binding.undo(applied)
+            binding.undo(tokens)
 
     def _live_for(self, asgi_scope: AsgiScope) -> _Live:
         """The lifespan that a connection belongs to: by the state, else by the event loop."""

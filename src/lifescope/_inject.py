@@ -19,7 +19,7 @@ from lifescope._model.keys import InjectMarker
 from lifescope._model.names import place_of, spell_callable
 from lifescope._model.scopes import CALL
 from lifescope._runtime import connections, loops
-from lifescope._runtime.binding import Applied, apply, current, find_scope, undo
+from lifescope._runtime.binding import apply, current, find_scope, undo
 from lifescope._runtime.engine import Engine, Filler
 from lifescope._runtime.scope import Opening, OpenScope
 
@@ -210,11 +210,11 @@ def _filled_from_thread(scope: OpenScope, filler: Filler) -> Generator[dict[str,
     """
     with _opened_from_thread(scope) if filler.opens(scope) else nullcontext(scope) as inner:
         filled, made = from_thread.run(filler.fill_for_thread, inner, token=inner.loop_token())
-        applied = apply(made)
+        tokens = apply(made)
         try:
             yield filled
         finally:
-            undo(applied)
+            undo(tokens)
 
 
 @contextmanager
@@ -223,7 +223,7 @@ def _opened_from_thread(scope: OpenScope) -> Generator[OpenScope]:
     opening = Opening(scope._engine, scope, CALL, {}, in_own_task=False)
     loop = scope.loop_token()
     inner = from_thread.run(opening.__aenter__, token=loop)
-    bound = Applied(current.set(inner), inner)  # the loop's task did it in its own context only
+    token = current.set(inner)  # the loop's task has bound it in its own context only
     try:
         yield inner
     except BaseException as error:
@@ -233,4 +233,4 @@ def _opened_from_thread(scope: OpenScope) -> Generator[OpenScope]:
     else:
         from_thread.run(opening.__aexit__, None, None, None, token=loop)
     finally:
-        undo([bound])
+        undo([token])

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from lifescope._runtime.scope import OpenScope
 
 __all__ = [
-    "Applied",
     "Change",
     "apply",
     "changes",
@@ -58,28 +57,19 @@ def changes(
     ]
 
 
-class Applied(NamedTuple):
-    """A context variable that was set here: its token, and the value."""
-
-    token: Token[Any]
-    value: object
-
-
-def apply(made: Iterable[Change]) -> list[Applied]:
-    """Set what was changed, except what this context has changed itself; for `undo`."""
-    applied: list[Applied] = []
+def apply(made: Iterable[Change]) -> list[Token[Any]]:
+    """Set what was changed, except what this context has changed itself; tokens for `undo`."""
+    tokens: list[Token[Any]] = []
     for variable, before, after in made:
         value = variable.get(_UNSET)
         if value is before or value is _UNSET:
-            applied.append(Applied(variable.set(after), after))
-    return applied
+            tokens.append(variable.set(after))
+    return tokens
 
 
-def undo(applied: Sequence[Applied]) -> None:
-    """Take back what `apply` set, except what has been set to something else since."""
-    for token, value in reversed(applied):
-        if token.var.get(_UNSET) is not value:
-            continue
+def undo(tokens: Sequence[Token[Any]]) -> None:
+    """Take back what `apply` set."""
+    for token in reversed(tokens):
         try:
             token.var.reset(token)
         except ValueError:  # a coroutine may be closed from another context (LIFESPAN, 3.3)

@@ -73,7 +73,7 @@ class OpenScope:
     connection: tuple[Any, Any, Any] | None = None
     failure: BaseException | None = None
     context: Context | None = None
-    applied: list[binding.Applied] | None = None
+    applied: list[tuple[Token[Any], object]] | None = None
     token: EventLoopToken | None = None
     _opener: object = None
     _state: State = State.OPEN
@@ -256,9 +256,9 @@ class OpenScope:
     def _value_of(self, flight: Flight) -> Any:
         if flight.error is not None:
             raise flight.error
-        made = binding.apply(flight.effects)
+        tokens = binding.apply(flight.effects)
         if self.applied is not None and self._opener is loops.current_task():
-            self.applied += made
+            self.applied += [(token, token.var.get()) for token in tokens]
         return flight.value
 
     # --- for owners -----------------------------------------------------------------------
@@ -381,12 +381,14 @@ class OpenScope:
 
     def _forget(self) -> None:
         """Drop every object: whoever still holds the scope does not keep them alive (G15)."""
-        kept: dict[str, Any] = {"parent": self.parent, "_task": None, "_exits": [], "_flights": {}}
-        if self.opened_at is not None:
-            kept["opened_at"] = self.opened_at
-        ended = self._ended
-        vars(self).clear()
-        vars(self).update(kept, _state=State.CLOSED, _closed_at=time.monotonic())
+        attributes = vars(self)
+        parent, opened_at, ended = self.parent, self.opened_at, self._ended
+        attributes.clear()
+        OpenScope.__init__(self, parent, None)
+        self._state = State.CLOSED
+        self._closed_at = time.monotonic()
+        if opened_at is not None:
+            self.opened_at = opened_at
         if ended is not None:
             ended.set()
 
@@ -461,7 +463,9 @@ class Opening:
                 failures.append(failure)
         if self._token is not None:
             token, self._token = self._token, None
-            binding.undo([*applied, binding.Applied(token, self._scopes[-1])])
+            # What the block itself has set since is its own.
+            unchanged = [t for t, value in applied if t.var.get(None) is value]
+            binding.undo([*unchanged, token])
         if (failed := report(failures, error)) is not None:
             raise failed
 
