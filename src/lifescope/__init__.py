@@ -4,13 +4,16 @@ from lifescope._container import Container
 from lifescope._declare.decorator import provider, supplied
 from lifescope._inject import Inject, inject
 from lifescope._model.keys import Named
+from lifescope._model.relations import Current, Factory, Lazy
 from lifescope._runtime.binding import current_scope
 from lifescope._runtime.scope import OpenScope
 from lifescope.errors import (
     AcquisitionLoopError,
+    AcquisitionTimeoutError,
     AmbiguousContextManagerError,
     CaptiveDependencyError,
     ClientDisconnectedError,
+    CrashError,
     CycleError,
     DuplicateProviderError,
     GraphError,
@@ -33,20 +36,26 @@ from lifescope.errors import (
     UnknownOverrideError,
     UnknownScopeError,
     UnresolvableAnnotationError,
+    WrongValueError,
 )
 
 __all__ = [
     "AcquisitionLoopError",
+    "AcquisitionTimeoutError",
     "AmbiguousContextManagerError",
     "CaptiveDependencyError",
     "ClientDisconnectedError",
     "Container",
+    "CrashError",
+    "Current",
     "CycleError",
     "DuplicateProviderError",
+    "Factory",
     "GraphError",
     "Inject",
     "InvalidProviderError",
     "LateOverrideError",
+    "Lazy",
     "LifescopeError",
     "LifespanNotRunError",
     "MissingProviderError",
@@ -66,6 +75,7 @@ __all__ = [
     "UnknownOverrideError",
     "UnknownScopeError",
     "UnresolvableAnnotationError",
+    "WrongValueError",
     "current_scope",
     "inject",
     "provider",

@@ -17,8 +17,10 @@ from lifescope._declare.signatures import by_name, called_function, read_entry
 from lifescope._model.names import spell_callable
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._runtime import binding, loops
-from lifescope._runtime.engine import Engine, Filler
-from lifescope._runtime.scope import Opening, OpenScope
+from lifescope._runtime.engine import Engine
+from lifescope._runtime.filling import Filler
+from lifescope._runtime.opening import Opening
+from lifescope._runtime.scope import OpenScope
 
 __all__ = ["Root"]
 

@@ -14,12 +14,12 @@ from lifescope._graph.graph import Graph
 from lifescope._graph.validate import build
 from lifescope._inject import inject_from
 from lifescope._model.keys import as_key
-from lifescope._model.names import Place, spell
+from lifescope._model.names import spell
 from lifescope._model.provider import Declaration, Kind
 from lifescope._model.scopes import TRANSIENT, ScopeOrder
 from lifescope._runtime.binding import find_scope
+from lifescope._runtime.opening import Opening
 from lifescope._runtime.overrides import Engines, Override, value_provider
-from lifescope._runtime.scope import Opening
 
 __all__ = ["Container"]
 
@@ -69,7 +69,7 @@ class Container:
         self._engines = Engines(graph, given, order, self)
 
     def __repr__(self) -> str:
-        return f"<Container with {len(self.graph.providers)} providers>"
+        return f"<Container with {len(self.graph.declared)} providers>"
 
     @property
     def graph(self) -> Graph:
@@ -116,11 +116,7 @@ class Container:
         Raises:
             SuppliedValueError: The values are not the declared ones.
         """
-        frame = sys._getframe(1)
-        place = Place(frame.f_code.co_filename, frame.f_lineno)
-        engine = self._engines.current
-        eager = engine.eager_providers(unless_told=False)
-        return Opening(engine, None, None, values or {}, place=place, eager=eager)
+        return self._engines.current.opening(None, None, values or {}, sys._getframe(1))
 
     @overload
     def override(self, key: TypeForm[T], replacement: Any, /) -> Override: ...

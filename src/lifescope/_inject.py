@@ -20,8 +20,10 @@ from lifescope._model.names import place_of, spell_callable
 from lifescope._model.scopes import CALL
 from lifescope._runtime import connections, loops
 from lifescope._runtime.binding import apply, current, find_scope, undo
-from lifescope._runtime.engine import Engine, Filler
-from lifescope._runtime.scope import Opening, OpenScope
+from lifescope._runtime.engine import Engine
+from lifescope._runtime.filling import Filler
+from lifescope._runtime.opening import Opening
+from lifescope._runtime.scope import OpenScope
 
 __all__ = ["Inject", "inject", "inject_from"]
 

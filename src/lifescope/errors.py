@@ -19,7 +19,10 @@ LifescopeError
 ├── LifespanNotRunError              a request came, but no lifespan is running for it
 ├── ClientDisconnectedError          told to providers: the client has gone
 ├── NoYieldError, SecondYieldError   a generator that does not yield exactly once
+├── WrongValueError                  a provider that gives something else (also TypeError)
 ├── AcquisitionLoopError             an acquisition that waits for itself
+├── AcquisitionTimeoutError          an acquisition took too long (also TimeoutError)
+├── CrashError                       a task that a provider runs has failed
 ├── OverrideError
 │   ├── UnknownOverrideError         nothing provides the key that is overridden (also LookupError)
 │   └── LateOverrideError            the app scope is open already
@@ -37,9 +40,11 @@ from lifescope._model.provider import Link, Provider
 
 __all__ = [
     "AcquisitionLoopError",
+    "AcquisitionTimeoutError",
     "AmbiguousContextManagerError",
     "CaptiveDependencyError",
     "ClientDisconnectedError",
+    "CrashError",
     "CycleError",
     "DuplicateProviderError",
     "GraphError",
@@ -62,6 +67,7 @@ __all__ = [
     "UnknownOverrideError",
     "UnknownScopeError",
     "UnresolvableAnnotationError",
+    "WrongValueError",
 ]
 
 
@@ -577,6 +583,54 @@ class AcquisitionLoopError(LifescopeError):
         )
 
 
+class AcquisitionTimeoutError(LifescopeError, TimeoutError):
+    """Raised when an acquisition exceeds its `start_timeout` and is cancelled.
+
+    Attributes:
+        provider: The provider, with its place.
+        seconds: The limit.
+        stood_at: The line of users' code at which the acquisition was waiting.
+    """
+
+    def __init__(self, *, provider: str, seconds: float, stood_at: str) -> None:
+        super().__init__()
+        self.provider = provider
+        self.seconds = seconds
+        self.stood_at = stood_at
+
+    def __str__(self) -> str:
+        return (
+            f"{self.provider} was not acquired within {self.seconds:g} seconds and was "
+            f"cancelled; it stood at {self.stood_at}"
+        )
+
+
+class WrongValueError(LifescopeError, TypeError):
+    """Raised when a provider gives something else than its annotation says.
+
+    It is checked where that costs next to nothing: that the result is not None, and where its
+    type is a plain class, that it is an instance of it.
+
+    Attributes:
+        provider: The provider, with its place.
+        key: What it says it provides.
+        given: The name of the type of what it gave.
+    """
+
+    def __init__(self, *, provider: str, key: Key, given: str) -> None:
+        super().__init__()
+        self.provider = provider
+        self.key = key
+        self.given = given
+
+    def __str__(self) -> str:
+        gave = "None" if self.given == "NoneType" else f"an object of type {self.given}"
+        return (
+            f"{self.provider} is to provide {self.key}, but gave {gave}\n\n"
+            f"  Is a return or yield missing, or is its annotation wrong?"
+        )
+
+
 class ReleaseTimeoutError(LifescopeError, TimeoutError):
     """Raised when a release exceeds its limit and is cancelled; the others still run.
 
@@ -597,6 +651,25 @@ class ReleaseTimeoutError(LifescopeError, TimeoutError):
             f"{self.provider} was not released within {self.seconds:g} seconds and was "
             f"cancelled; it stood at {self.stood_at}"
         )
+
+
+class CrashError(LifescopeError):
+    """Raised at the `yield` of providers whose scope ends because another one has crashed.
+
+    That is: a task that it runs, in a task group around its `yield`, has failed. The scope is
+    cancelled, everything is released, and what the crashed provider raises comes out. This
+    error comes out only if it raises nothing.
+
+    Attributes:
+        provider: The provider that crashed, with its place.
+    """
+
+    def __init__(self, *, provider: str) -> None:
+        super().__init__()
+        self.provider = provider
+
+    def __str__(self) -> str:
+        return f"{self.provider} was interrupted while in use: a task that it runs has failed"
 
 
 class OverrideError(LifescopeError):
@@ -668,4 +741,5 @@ class ReleaseError(LifescopeError, _Group):
 
 
 def _keys(provider: Provider) -> str:
-    return ", ".join(map(str, provider.keys))
+    spelled = ", ".join(map(str, provider.keys))
+    return f"list[{spelled}]" if provider.many else spelled

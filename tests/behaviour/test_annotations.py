@@ -137,23 +137,25 @@ class Repo(Generic[T]):
     pass
 
 
+REPO: Repo[A] = Repo()
+
+
 @pytest.mark.parametrize(
-    ("form", "other"),
+    ("form", "value", "other"),
     [
-        (list[int], list[str]),
-        (dict[str, A], dict[str, B]),
-        (tuple[int, ...], tuple[int]),
-        (Sequence[A], list[A]),
-        (Callable[[int], str], Callable[[str], str]),
-        (type[A], type[B]),
-        (Repo[A], Repo[B]),
-        (list[Annotated[A, Named("x")]], list[A]),
+        (list[int], [1], set[int]),
+        (dict[str, A], {}, dict[str, B]),
+        (tuple[int, ...], (1, 2), tuple[int]),
+        (Sequence[A], (), tuple[A, ...]),
+        (Callable[[int], str], str, Callable[[str], str]),
+        (type[A], A, type[B]),
+        (Repo[A], REPO, Repo[B]),
+        (dict[str, Annotated[A, Named("x")]], {}, dict[str, A]),
     ],
-    ids=str,
+    ids=lambda value: "repo" if value is REPO else str(value),
 )
-async def test_generics_are_keys(form, other):
+async def test_generics_are_keys(form, value, other):
     """B08: A generic with its arguments is a key; other arguments make another one."""
-    value = object()
 
     @provider(scope="app")
     def make() -> form:

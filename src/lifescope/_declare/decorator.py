@@ -26,8 +26,12 @@ def provider(
     name: str | None = None,
     enter: bool | None = None,
     eager: bool | None = None,
+    thread: bool = False,
+    start_timeout: float | None = None,
     stop_timeout: float | None = None,
     replace: bool = False,
+    decorate: bool = False,
+    many: bool = False,
 ) -> Callable[[_F], _F]: ...
 @overload
 def provider(
@@ -39,8 +43,12 @@ def provider(
     name: str | None = None,
     enter: bool | None = None,
     eager: bool | None = None,
+    thread: bool = False,
+    start_timeout: float | None = None,
     stop_timeout: float | None = None,
     replace: bool = False,
+    decorate: bool = False,
+    many: bool = False,
 ) -> Declaration: ...
 def provider(
     target: Callable[..., Any] | None = None,
@@ -51,8 +59,12 @@ def provider(
     name: str | None = None,
     enter: bool | None = None,
     eager: bool | None = None,
+    thread: bool = False,
+    start_timeout: float | None = None,
     stop_timeout: float | None = None,
     replace: bool = False,
+    decorate: bool = False,
+    many: bool = False,
 ) -> Any:
     """Declare how one thing is made, and released.
 
@@ -76,10 +88,17 @@ def provider(
             (True), or pass it on as it is (False).
         eager: Whether an app-scoped object is made when the app starts. By default it is made
             when a root starts, and on first use below `container.open()`.
+        thread: For a sync provider that blocks: it is run in worker threads, the release as
+            well (maybe in another one), in one context, and awaited meanwhile.
+        start_timeout: Seconds that the acquisition may take; what exceeds it is cancelled,
+            and raised as AcquisitionTimeoutError. By default any time.
         stop_timeout: Seconds that the release may take; what exceeds it is cancelled and
             reported as ReleaseTimeoutError. By default a release has 10 seconds once its task
             has been cancelled, and any time otherwise.
         replace: Takes the place of another provider of the same key.
+        decorate: Wraps the provider of the same key, which it receives as a parameter.
+            Several wrap in the order of declaration, the first one innermost.
+        many: Contributes to `list[T]`, in the order of declaration, and is not T itself.
 
     Returns:
         The function or class itself; or, called directly, a record for `Container`.
@@ -94,8 +113,12 @@ def provider(
             name=name,
             enter=enter,
             eager=eager,
+            thread=thread,
+            start_timeout=start_timeout,
             stop_timeout=stop_timeout,
             replace=replace,
+            decorate=decorate,
+            many=many,
             place=_place(target, frame),
             local_names=local_names(target, frame),
         )

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from lifescope import errors
 from lifescope._declare.decorator import MARK
-from lifescope._declare.signatures import read_declaration
+from lifescope._declare.kinds import read_declaration
 from lifescope._model.names import place_of, spell_callable
 from lifescope._model.provider import Declaration, Provider
 

@@ -1,13 +1,11 @@
-"""From a declaration to a Provider: its kind, its keys, its parameters."""
+"""Reading a function or class: its signature, and the parameters that are filled."""
 
 import collections.abc
-import contextlib
 import functools
 import inspect
-import types
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
-from typing import Any, cast, get_args, get_origin
+from collections.abc import Callable
+from typing import Any, cast
 
 from lifescope import errors
 from lifescope._declare.annotations import (
@@ -19,30 +17,14 @@ from lifescope._declare.annotations import (
 )
 from lifescope._model.keys import InjectMarker, Key, as_key
 from lifescope._model.names import Place, place_of, spell_callable
-from lifescope._model.provider import Declaration, Entry, Kind, Parameter, Provider
+from lifescope._model.provider import Entry, Parameter
 
-__all__ = ["by_name", "called_function", "injected_names", "read_declaration", "read_entry"]
+__all__ = ["MISSING", "Reader", "by_name", "called_function", "injected_names", "read_entry"]
 
-_ITERATORS = {
-    Kind.ASYNC_GENERATOR: (
-        collections.abc.AsyncIterator,
-        collections.abc.AsyncGenerator,
-        collections.abc.AsyncIterable,
-    ),
-    Kind.GENERATOR: (
-        collections.abc.Iterator,
-        collections.abc.Generator,
-        collections.abc.Iterable,
-    ),
-}
-_MANAGERS = {
-    contextlib.AbstractAsyncContextManager: Kind.ASYNC_MANAGER,
-    contextlib.AbstractContextManager: Kind.MANAGER,
-}
-_MISSING = inspect.Parameter.empty
+MISSING = inspect.Parameter.empty
 
 
-class _Reader:
+class Reader:
     """Reads one function or class, and collects what is wrong with it."""
 
     def __init__(self, target: Any, place: Place | None, local_names: dict[str, Any]) -> None:
@@ -76,14 +58,14 @@ class _Reader:
                 place=self.place,
             )
         )
-        return _MISSING
+        return MISSING
 
     def parameter(self, parameter: inspect.Parameter, position: int) -> Parameter | None:
         """The record of *parameter*; None if it is not ours to fill, or cannot be read."""
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             return None
-        has_default = parameter.default is not _MISSING
-        if parameter.annotation is _MISSING:
+        has_default = parameter.default is not MISSING
+        if parameter.annotation is MISSING:
             if not has_default:
                 self.problems.append(
                     errors.UnannotatedError(
@@ -92,7 +74,7 @@ class _Reader:
                 )
             return None
         form = self.read(parameter.annotation, parameter.name)
-        if form is _MISSING:
+        if form is MISSING:
             return None
         return _parameter(parameter, position, form)
 
@@ -104,7 +86,7 @@ def _parameter(parameter: inspect.Parameter, position: int, form: Any) -> Parame
         name=parameter.name,
         key=Key(as_key(inner).form, key.name or as_key(inner).name),
         optional=optional,
-        has_default=parameter.default is not _MISSING,
+        has_default=parameter.default is not MISSING,
         position=position if parameter.kind is parameter.POSITIONAL_OR_KEYWORD else None,
     )
 
@@ -129,7 +111,7 @@ def read_entry(
     Raises:
         GraphError: A parameter has no annotation, or one that cannot be read.
     """
-    reader = _Reader(target, place_of(target), local_names or {})
+    reader = Reader(target, place_of(target), local_names or {})
     parameters: list[Parameter] = []
     for position, parameter in enumerate(reader.signature().parameters.values()):
         if position < skip or parameter.name in given:
@@ -145,7 +127,7 @@ def read_entry(
 
 def injected_names(target: Callable[..., Any], local_names: dict[str, Any]) -> set[str]:
     """The parameters annotated `Inject[T]`, also those that cannot be read yet."""
-    reader = _Reader(target, place_of(target), local_names)
+    reader = Reader(target, place_of(target), local_names)
     return {
         parameter.name
         for parameter in reader.signature().parameters.values()
@@ -180,202 +162,16 @@ def is_marked(form: Any) -> bool:
     return any(isinstance(item, InjectMarker) for item in getattr(form, "__metadata__", ()))
 
 
-def _is_marked_parameter(parameter: inspect.Parameter, reader: "_Reader") -> bool:
+def _is_marked_parameter(parameter: inspect.Parameter, reader: Reader) -> bool:
     """Whether it is annotated `Inject[T]`, or seems to be while it cannot be read.
 
     What is not injected need not be readable: it may name what exists for type checkers only.
     """
     annotation = parameter.annotation
-    if annotation is _MISSING or isinstance(annotation, type):
+    if annotation is MISSING or isinstance(annotation, type):
         return False
     form = read_annotation(annotation, reader.where)
     return "Inject[" in form.text if isinstance(form, Unreadable) else is_marked(form)
-
-
-def read_declaration(declaration: Declaration) -> tuple[Provider | None, list[errors.GraphError]]:
-    """The provider that *declaration* describes, or everything that is wrong with it."""
-    if declaration.supplied:
-        key = as_key((declaration.provides or (declaration.target,))[0])
-        supplied = Provider(
-            keys=(Key(key.form, declaration.name or key.name),),
-            scope=declaration.scope,
-            kind=Kind.SUPPLIED,
-            target=type(None),
-            place=declaration.place,
-        )
-        return supplied, []
-    reader = _Reader(declaration.target, declaration.place, declaration.local_names)
-    signature = reader.signature()
-    found = [
-        reader.parameter(parameter, position)
-        for position, parameter in enumerate(signature.parameters.values())
-    ]
-    kind, result, target = _kind(declaration, reader, signature)
-    keys = _keys(declaration, reader, result)
-    if not keys:
-        return None, reader.problems
-    # With problems it is still there for the check of the others, which would else miss it.
-    provider = Provider(
-        keys=keys,
-        scope=declaration.scope,
-        kind=kind,
-        target=target
-        if all(p is None or p.position is not None for p in found)
-        else by_name(target),
-        parameters=tuple(parameter for parameter in found if parameter),
-        eager=declaration.eager,
-        stop_timeout=declaration.stop_timeout,
-        replace=declaration.replace,
-        place=declaration.place,
-    )
-    return provider, reader.problems
-
-
-def _keys(declaration: Declaration, reader: _Reader, result: Any) -> tuple[Key, ...]:
-    forms = declaration.provides or (result,)
-    if forms[0] is _MISSING or (not declaration.provides and result is types.NoneType):
-        if not reader.problems:
-            told = "returns None" if result is types.NoneType else None
-            reader.problems.append(
-                errors.UnannotatedError(
-                    name=reader.name, parameter=None, place=reader.place, found=told
-                )
-            )
-        return ()
-    keys = [as_key(form) for form in forms]
-    return tuple(Key(key.form, declaration.name or key.name) for key in keys)
-
-
-def _kind(
-    declaration: Declaration, reader: _Reader, signature: inspect.Signature
-) -> tuple[Kind, Any, Callable[..., Any]]:
-    """How it is driven, what it gives, and what to call."""
-    target = declaration.target
-    if isinstance(target, type):
-        return _kind_of_class(declaration, reader)
-    result: Any = _MISSING
-    if signature.return_annotation is not _MISSING:
-        result = reader.read(signature.return_annotation, None)
-    target = _undecorated(target)
-    function = called_function(target)
-    if inspect.isasyncgenfunction(function):
-        return Kind.ASYNC_GENERATOR, _yielded(reader, Kind.ASYNC_GENERATOR, result), target
-    if inspect.isgeneratorfunction(function):
-        return Kind.GENERATOR, _yielded(reader, Kind.GENERATOR, result), target
-    return _kind_of_function(declaration, reader, result, target)
-
-
-def _kind_of_class(
-    declaration: Declaration, reader: _Reader
-) -> tuple[Kind, Any, Callable[..., Any]]:
-    cls = declaration.target
-    if inspect.isabstract(cls) or getattr(cls, "_is_protocol", False):
-        reader.problems.append(
-            errors.InvalidProviderError(
-                name=reader.name,
-                reason="is abstract and cannot be made; provide a class that implements it, "
-                f"with provides={reader.name}",
-                place=reader.place,
-            )
-        )
-    return _entered(declaration, reader, Kind.CALL, cls, cls)
-
-
-def _kind_of_function(
-    declaration: Declaration, reader: _Reader, result: Any, target: Callable[..., Any]
-) -> tuple[Kind, Any, Callable[..., Any]]:
-    manager = _MANAGERS.get(_abstract(get_origin(result)))
-    is_coroutine = inspect.iscoroutinefunction(called_function(target))
-    kind = Kind.AWAIT if is_coroutine else Kind.CALL
-    if manager is None or declaration.enter is False:
-        return _entered(declaration, reader, kind, result, target)
-    given = get_args(result)[0]
-    return (
-        (Kind.ASYNC_GENERATOR, given, _awaited_then_entered(target))
-        if is_coroutine
-        else (manager, given, target)
-    )
-
-
-def _entered(
-    declaration: Declaration, reader: _Reader, kind: Kind, result: Any, target: Callable[..., Any]
-) -> tuple[Kind, Any, Callable[..., Any]]:
-    """Settle `enter=` for a class, or for a function that returns an object."""
-    manager = _manager_kind(result)
-    if declaration.enter is None and manager is not None:
-        reader.problems.append(
-            errors.AmbiguousContextManagerError(name=reader.name, form=result, place=reader.place)
-        )
-    if not declaration.enter:
-        return kind, result, target
-    if manager is None:
-        reader.problems.append(
-            errors.InvalidProviderError(
-                name=reader.name,
-                reason="says enter=True, but what it gives is not a context manager",
-                place=reader.place,
-            )
-        )
-        return kind, result, target
-    if kind is Kind.AWAIT:
-        return Kind.ASYNC_GENERATOR, result, _awaited_then_entered(target)
-    return manager, result, target
-
-
-def _manager_kind(form: Any) -> Kind | None:
-    """How to enter objects of the type *form*: asynchronously, where they offer both."""
-    cls = get_origin(form) or form
-    if not isinstance(cls, type):
-        return None
-    if hasattr(cls, "__aenter__") and hasattr(cls, "__aexit__"):
-        return Kind.ASYNC_MANAGER
-    if hasattr(cls, "__enter__") and hasattr(cls, "__exit__"):
-        return Kind.MANAGER
-    return None
-
-
-def _awaited_then_entered(target: Callable[..., Any]) -> Callable[..., AsyncIterator[Any]]:
-    """A generator for a coroutine function whose result is then entered."""
-
-    @functools.wraps(target)
-    async def enter(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        manager = await target(*args, **kwargs)
-        if hasattr(manager, "__aenter__"):
-            async with manager as value:
-                yield value
-        else:
-            with manager as value:
-                yield value
-
-    return enter
-
-
-def _yielded(reader: _Reader, kind: Kind, result: Any) -> Any:
-    if result is _MISSING:
-        return _MISSING
-    origin, arguments = get_origin(result), get_args(result)
-    if origin in _ITERATORS[kind] and arguments:
-        return arguments[0]
-    wanted = "AsyncIterator" if kind is Kind.ASYNC_GENERATOR else "Iterator"
-    reader.problems.append(
-        errors.InvalidProviderError(
-            name=reader.name,
-            reason=f"yields, so its result is annotated {wanted}[T], where T is what it yields",
-            place=reader.place,
-        )
-    )
-    return result
-
-
-def _undecorated(target: Any) -> Any:
-    """The generator function behind `@contextmanager` and `@asynccontextmanager`.
-
-    Both helpers do no more than drive the generator, and so do we.
-    """
-    code = getattr(target, "__code__", None)
-    if code is not None and code.co_filename == contextlib.__file__:
-        return getattr(target, "__wrapped__", target)
-    return target
 
 
 def called_function(target: Any) -> Any:
@@ -385,8 +181,3 @@ def called_function(target: Any) -> Any:
     if inspect.isroutine(target) or isinstance(target, type):
         return target
     return getattr(cast("object", type(target)), "__call__", target)  # noqa: B004
-
-
-def _abstract(origin: Any) -> Any:
-    """`AbstractAsyncContextManager`, also where a class derives from it generically."""
-    return origin if origin in _MANAGERS else None

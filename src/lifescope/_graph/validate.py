@@ -2,22 +2,30 @@
 
 import dataclasses
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import get_args, get_origin
 
 from lifescope import errors
-from lifescope._graph.graph import Edge, Graph, Index
+from lifescope._graph.generics import canonical
+from lifescope._graph.graph import Graph
+from lifescope._graph.index import Index
 from lifescope._graph.suggest import suggest
-from lifescope._model.keys import Key
-from lifescope._model.provider import Entry, Link, Parameter, Provider
+from lifescope._model.keys import Key, as_key, list_of
+from lifescope._model.provider import Edge, Entry, Kind, Link, Parameter, Provider
+from lifescope._model.relations import RELATIONS
 from lifescope._model.scopes import TRANSIENT, ScopeOrder
 
-__all__ = ["build", "check_entry"]
+__all__ = ["build", "check_entry", "edge_for"]
 
-_Edges = dict[Provider, tuple[Edge, ...]]
+_Edges = Mapping[Provider, tuple[Edge, ...]]
 
 
 def build(
-    declared: Sequence[Provider], scopes: ScopeOrder, *, is_complete: bool = True
+    declared: Sequence[Provider],
+    scopes: ScopeOrder,
+    *,
+    is_complete: bool = True,
+    undecorated: Collection[Key] = (),
 ) -> tuple[Graph, list[errors.GraphError]]:
     """The graph of *declared*, and everything that is wrong with it.
 
@@ -26,16 +34,32 @@ def build(
         scopes: The container's scopes.
         is_complete: False if there are providers whose key is not known; what seems to be
             missing may be what they provide, and is not reported.
+        undecorated: Keys that decorators leave alone.
     """
     known, problems = _with_known_scope(declared, scopes)
-    providers, duplicates = _one_per_key(known)
-    index = Index(providers, scopes)
-    edges, missing = _edges(providers, index)
-    cycles, in_cycles = _cycles(providers, edges)
-    graph = Graph(scopes, tuple(providers), index, edges)
-    problems += [*duplicates, *(missing if is_complete else []), *cycles]
-    problems += _captives(graph, in_cycles)
-    return graph, problems
+    kept, duplicates = _one_per_key(known)
+    index = Index(kept, scopes, undecorated)
+    connected = index.connect()
+    making = [provider for provider in connected if provider not in index.samples]
+    graph = Graph(scopes, tuple(kept), tuple(making), index)
+    return graph, [*problems, *duplicates, *_problems(graph, connected, is_complete)]
+
+
+def edge_for(graph: Graph, parameter: Parameter) -> Edge | None:
+    """What is passed for a parameter that turns up after the check; None where nothing can be.
+
+    Raises:
+        GraphError: It is an instance of an open generic, say, that does not fit.
+    """
+    index = graph.index
+    with index.lock:
+        edge = index.edge(parameter)
+        if added := index.connect():
+            problems = _problems(graph, added, is_complete=True)
+            if problems:
+                index.forget(added)
+                raise errors.GraphError.of(problems)
+    return edge
 
 
 def check_entry(graph: Graph, entry: Entry) -> list[Edge]:
@@ -44,19 +68,51 @@ def check_entry(graph: Graph, entry: Entry) -> list[Edge]:
     Raises:
         GraphError: Nothing provides one of them.
     """
-    found = graph.entry_edges(entry)
-    problems = [
-        errors.MissingProviderError(
-            key=parameter.key,
-            chain=(Link.of(entry, parameter.name),),
-            suggestions=suggest(parameter.key, graph.providers),
-        )
-        for parameter, edge in found
-        if edge is None
-    ]
+    edges: list[Edge] = []
+    problems: list[errors.GraphError] = []
+    for parameter in entry.parameters:
+        edge = edge_for(graph, parameter)
+        if edge is not None:
+            edges.append(edge)
+        else:
+            problems.append(_missing(graph, parameter, [Link.of(entry, parameter.name)]))
     if problems:
         raise errors.GraphError.of(problems)
-    return [edge for _, edge in found if edge is not None]
+    return edges
+
+
+def _problems(
+    graph: Graph, providers: Sequence[Provider], is_complete: bool
+) -> list[errors.GraphError]:
+    """What is wrong with *providers*, and with what has turned up while they were connected."""
+    index = graph.index
+    gaps, others = index.gaps[:], index.problems[:]
+    index.gaps.clear()
+    index.problems.clear()
+    dependents = _dependents(index.edges) if gaps else {}
+    missing = [
+        _missing(graph, parameter, [*_way_to(asker, dependents), Link.of(asker, parameter.name)])
+        for asker, parameter in gaps
+    ]
+    cycles, in_cycles = _cycles(providers, index.edges)
+    return [
+        *others,
+        *(missing if is_complete else []),
+        *cycles,
+        *_captives(graph, providers, in_cycles),
+    ]
+
+
+def _missing(
+    graph: Graph, parameter: Parameter, chain: Sequence[Link]
+) -> errors.MissingProviderError:
+    key = parameter.key
+    while get_origin(key.form) in RELATIONS:
+        inner = as_key(get_args(key.form)[0])  # it is not the handle that is missing
+        key = Key(inner.form, inner.name or key.name)
+    return errors.MissingProviderError(
+        key=key, chain=chain, suggestions=suggest(key, graph.declared)
+    )
 
 
 def _with_known_scope(
@@ -85,23 +141,26 @@ def _one_per_key(
     """The providers that stay: `replace=True` takes the place of what others offer."""
     offers: dict[Key, list[Provider]] = {}
     for provider in declared:
-        for key in provider.keys:
-            offers.setdefault(key, []).append(provider)
+        for key in _claimed(provider):
+            offers.setdefault(canonical(key), []).append(provider)
     problems: list[errors.GraphError] = []
     replaced: set[tuple[Provider, Key]] = set()
     for key, providers in offers.items():
-        if len(providers) == 1:
-            continue
         replacing = [provider for provider in providers if provider.replace]
         if len(replacing) == 1:
-            replaced.update((provider, key) for provider in providers if not provider.replace)
-        else:
+            replaced.update((p, key) for p in providers if not p.replace)
+        elif len(providers) > 1 and not all(provider.many for provider in providers):
+            [spelled, *_] = [k for k in _claimed(providers[0]) if canonical(k) == key]
             problems.append(
-                errors.DuplicateProviderError(key=key, providers=replacing or providers)
+                errors.DuplicateProviderError(key=spelled, providers=replacing or providers)
             )
     kept: list[Provider] = []
     for provider in declared:
-        keys = tuple(key for key in provider.keys if (provider, key) not in replaced)
+        keys = tuple(
+            key
+            for key, claimed in zip(provider.keys, _claimed(provider) or provider.keys, strict=True)
+            if (provider, canonical(claimed)) not in replaced
+        )
         if keys:
             kept.append(
                 provider if keys == provider.keys else dataclasses.replace(provider, keys=keys)
@@ -109,28 +168,13 @@ def _one_per_key(
     return kept, problems
 
 
-def _edges(providers: Sequence[Provider], index: Index) -> tuple[_Edges, list[errors.GraphError]]:
-    edges: _Edges = {}
-    gaps: list[tuple[Provider, Parameter]] = []
-    for provider in providers:
-        found: list[Edge] = []
-        for parameter in provider.parameters:
-            edge = index.edge(parameter)
-            if edge is None:
-                gaps.append((provider, parameter))
-            else:
-                found.append(edge)
-        edges[provider] = tuple(found)
-    dependents = _dependents(edges) if gaps else {}
-    missing: list[errors.GraphError] = [
-        errors.MissingProviderError(
-            key=parameter.key,
-            chain=(*_way_to(provider, dependents), Link.of(provider, parameter.name)),
-            suggestions=suggest(parameter.key, providers),
-        )
-        for provider, parameter in gaps
-    ]
-    return edges, missing
+def _claimed(provider: Provider) -> list[Key]:
+    """The keys that no other provider may have; contributions claim their list together."""
+    if provider.decorate:
+        return []
+    if provider.many:
+        return [list_of(key) for key in provider.keys]
+    return list(provider.keys)
 
 
 def _dependents(edges: _Edges) -> dict[Provider, list[tuple[Provider, str]]]:
@@ -174,8 +218,11 @@ def _cycles(
 ) -> tuple[list[errors.GraphError], set[Provider]]:
     """One error for every group of providers that reach each other."""
     numbers = {provider: number for number, provider in enumerate(providers)}
+    # What a factory makes may well need whoever asks the factory for it, later.
     successors = [
         [numbers[edge.provider] for edge in edges[provider] if edge.provider in numbers]
+        if provider.kind is not Kind.FACTORY
+        else []
         for provider in providers
     ]
     problems: list[errors.GraphError] = []
@@ -246,11 +293,13 @@ def _circle(successors: Sequence[Sequence[int]], group: list[int]) -> list[int]:
     raise AssertionError("a strongly connected group has a circle through each member")
 
 
-def _captives(graph: Graph, in_cycles: set[Provider]) -> list[errors.GraphError]:
+def _captives(
+    graph: Graph, providers: Iterable[Provider], in_cycles: set[Provider]
+) -> list[errors.GraphError]:
     """Longer-lived providers that need shorter-lived ones, also through transients."""
     problems: list[errors.GraphError] = []
     narrowest: dict[Provider, tuple[int, Edge | None]] = {}
-    for provider in graph.needed(graph.providers):
+    for provider in graph.needed(providers):
         ranks = [(_rank(graph, edge, narrowest), edge) for edge in graph.needs(provider)]
         narrowest[provider] = max(ranks, key=lambda pair: pair[0], default=(0, None))
         if provider.scope == TRANSIENT or provider in in_cycles:

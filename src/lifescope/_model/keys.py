@@ -5,7 +5,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from lifescope._model.names import spell
 
-__all__ = ["InjectMarker", "Key", "Named", "as_key"]
+__all__ = ["InjectMarker", "Key", "Named", "as_key", "list_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,12 @@ class Key:
         return (
             spell(self.form) if self.name is None else f'{spell(self.form)} (named "{self.name}")'
         )
+
+
+def list_of(key: Key) -> Key:
+    """The key of the list to which contributions to *key* belong."""
+    form: Any = list
+    return Key(form[key.form], key.name)
 
 
 def as_key(form: Any) -> Key:

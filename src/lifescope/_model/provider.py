@@ -8,7 +8,7 @@ from typing import Any
 from lifescope._model.keys import Key
 from lifescope._model.names import Place, spell_callable
 
-__all__ = ["Declaration", "Entry", "Kind", "Link", "Parameter", "Provider"]
+__all__ = ["Declaration", "Edge", "Entry", "Kind", "Link", "Parameter", "Provider"]
 
 
 class Kind(enum.Enum):
@@ -23,6 +23,20 @@ class Kind(enum.Enum):
     SUPPLIED = "handed in when the scope opens"
     SCOPE = "the open scope itself"
     VALUE = "a ready object"
+    COLLECTION = "the list of all contributions"
+    LAZY = "made when it is first awaited"
+    FACTORY = "made anew for each block"
+    CURRENT = "looked up where it is asked"
+
+    @property
+    def is_derived(self) -> bool:
+        """Nobody declares it: it follows from the key that is asked for."""
+        return self in _DERIVED
+
+    @property
+    def is_relation(self) -> bool:
+        """A handle, through which the object itself is asked for later."""
+        return self in _RELATIONS
 
     @property
     def is_async(self) -> bool:
@@ -37,6 +51,8 @@ class Kind(enum.Enum):
 
 _ASYNC = frozenset({Kind.AWAIT, Kind.ASYNC_GENERATOR, Kind.ASYNC_MANAGER})
 _RELEASED = frozenset({Kind.GENERATOR, Kind.ASYNC_GENERATOR, Kind.MANAGER, Kind.ASYNC_MANAGER})
+_RELATIONS = frozenset({Kind.LAZY, Kind.FACTORY, Kind.CURRENT})
+_DERIVED = frozenset({Kind.SCOPE, Kind.COLLECTION, *_RELATIONS})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,8 +69,12 @@ class Declaration:
     name: str | None = None
     enter: bool | None = None
     eager: bool | None = None
+    thread: bool = False
+    start_timeout: float | None = None
     stop_timeout: float | None = None
     replace: bool = False
+    decorate: bool = False
+    many: bool = False
     supplied: bool = False
     place: Place | None = None
     local_names: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
@@ -76,7 +96,15 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Provider:
-    """A declaration whose annotations have been read."""
+    """A declaration whose annotations have been read, or what follows from a key.
+
+    Attributes:
+        keys: What it provides; all of them stand for one object.
+        thread: It is driven in worker threads, and awaited meanwhile.
+        result: The type that a function says it gives, where values are checked against it.
+        value: The object itself, for `Kind.VALUE`. Never printed.
+        leads_to: What a relation asks for; None where that may be missing, and is.
+    """
 
     keys: tuple[Key, ...]
     scope: str
@@ -84,11 +112,16 @@ class Provider:
     target: Callable[..., Any]
     parameters: tuple[Parameter, ...] = ()
     eager: bool | None = None
+    thread: bool = False
+    start_timeout: float | None = None
     stop_timeout: float | None = None
     replace: bool = False
+    decorate: bool = False
+    many: bool = False
     place: Place | None = None
+    result: Any = None
     value: Any = field(default=None, repr=False)
-    """The object itself, for `Kind.VALUE`. Never printed."""
+    leads_to: "Provider | None" = None
 
     @property
     def key(self) -> Key:
@@ -98,12 +131,25 @@ class Provider:
     @property
     def name(self) -> str:
         """`open_session()` or `Session`: what the user wrote."""
-        if self.kind in (Kind.SUPPLIED, Kind.VALUE):
+        if self.kind in (Kind.SUPPLIED, Kind.VALUE) or self.kind.is_derived:
             return str(self.key)
         return spell_callable(self.target)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.place})" if self.place else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What is passed for one parameter; without a provider, None or the parameter's default."""
+
+    parameter: Parameter
+    provider: Provider | None
+
+    @property
+    def is_omitted(self) -> bool:
+        """Nothing is passed: the parameter keeps its default."""
+        return self.provider is None and self.parameter.has_default
 
 
 @dataclass(frozen=True, slots=True, eq=False)

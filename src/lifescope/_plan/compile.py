@@ -37,7 +37,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from lifescope._model.provider import Entry, Kind
+from lifescope._model.provider import Entry, Kind, Provider
 from lifescope._plan.source import SourceBuilder
 from lifescope._plan.steps import LOCALS, Mode, Plan, Step
 
@@ -55,6 +55,9 @@ class Hooks:
         landed: `(scope, provider, flight)`: wake those who wait for what has been made.
         failed: `(compiled, scope, error)`: tell them, and say in a note what was being made.
         not_ready: `(plan, provider)`: the error to raise in mode NOW.
+        check_value: `(provider, value)`: raise the error for a value of another type.
+        target_of: `provider`: what to call for it.
+        relate: `provider`: what makes its handle, given the open scope.
     """
 
     missing: object
@@ -63,6 +66,9 @@ class Hooks:
     landed: Callable[..., Any]
     failed: Callable[..., Any]
     not_ready: Callable[..., Exception]
+    check_value: Callable[..., None]
+    target_of: Callable[[Provider], Callable[..., Any]]
+    relate: Callable[[Provider], Callable[..., object]]
 
 
 class Compiled:
@@ -115,6 +121,7 @@ class _Writer:
             landed=hooks.landed,
             failed=hooks.failed,
             not_ready=hooks.not_ready,
+            check_value=hooks.check_value,
         )
 
     def write(self) -> None:
@@ -200,8 +207,14 @@ class _Writer:
 
     def _make(self, step: Step) -> None:
         kind = step.provider.kind
-        if kind is Kind.CALL:
+        if kind is Kind.COLLECTION:
+            self.out.line(f"{step.variable} = [{', '.join(map(str, step.arguments))}]")
+        elif kind.is_relation:
+            relate = self.out.bind(f"relate_{step.variable}", self.hooks.relate(step.provider))
+            self.out.line(f"{step.variable} = {relate}({step.arguments[0]})")
+        elif kind is Kind.CALL:
             self.out.line(f"{step.variable} = {self._call(step)}")
+            self._check(step)
             self._keep(step)
         elif self.mode is Mode.NOW:
             self._make_now(step)
@@ -211,6 +224,9 @@ class _Writer:
             self._make_here(step)
 
     def _make_here(self, step: Step) -> None:
+        if step.provider.start_timeout is not None:  # an owner can be cancelled by itself
+            self._make_elsewhere(step)
+            return
         provider = self.out.bind(step.variable.upper(), step.provider)
         if step.slot is None:
             self._drive(step, provider)
@@ -250,18 +266,32 @@ class _Writer:
         kind = step.provider.kind
         if kind is Kind.AWAIT:
             self.out.line(f"{variable} = await {call}")
+        else:
+            self.out.line(f"handle = {call}")
+            self.out.line(f"{variable} = {_ENTER[kind]}")
+            self.out.line(f"exits.append(({provider}, handle))")
+        self._check(step)
+
+    def _check(self, step: Step) -> None:
+        """See that a function gives what its annotation says, where that costs next to nothing."""
+        result = step.provider.result
+        if result is None:
             return
-        self.out.line(f"handle = {call}")
-        self.out.line(f"{variable} = {_ENTER[kind]}")
-        self.out.line(f"exits.append(({provider}, handle))")
+        provider = self.out.bind(step.variable.upper(), step.provider)
+        wrong = f"{step.variable} is None"
+        if result is not object:
+            cls = self.out.bind(getattr(result, "__name__", "result"), result)
+            wrong = f"not isinstance({step.variable}, {cls})"
+        with self.out.block(f"if {wrong}"):
+            self.out.line(f"check_value({provider}, {step.variable})")
 
     def _keep(self, step: Step) -> None:
         if step.slot is not None:
             self.out.line(f"scope.{step.slot} = {step.variable}")
 
     def _call(self, step: Step) -> str:
-        target = step.provider.target
-        name = getattr(target, "__name__", step.variable)
+        target = self.hooks.target_of(step.provider)
+        name = getattr(step.provider.target, "__name__", step.variable)
         if not name.isidentifier() or name in self.variables:
             name = f"make_{step.variable}"
         target_name = self.out.bind(name, target)

@@ -5,14 +5,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from lifescope._graph.graph import Edge, Graph
+from lifescope._graph.graph import Graph
 from lifescope._model.keys import Key
 from lifescope._model.names import identifier
-from lifescope._model.provider import Entry, Kind, Parameter, Provider
+from lifescope._model.provider import Edge, Entry, Kind, Parameter, Provider
 from lifescope._model.scopes import TRANSIENT
 from lifescope._plan.steps import HOOKS, LOCALS, Argument, Plan, Slots, Step
 
-__all__ = ["plan_entry", "plan_provider"]
+__all__ = ["plan_anew", "plan_entry", "plan_provider"]
 
 
 def plan_provider(graph: Graph, slots: Slots, provider: Provider, scope: str) -> Plan:
@@ -20,6 +20,27 @@ def plan_provider(graph: Graph, slots: Slots, provider: Provider, scope: str) ->
     planner = _Planner(graph, slots, scope)
     result = planner.place(Edge(Parameter("", provider.key), provider))
     return planner.plan(f"acquire_{_snake(provider.key)}", [Argument(result)], provider)
+
+
+def plan_anew(graph: Graph, slots: Slots, provider: Provider, scope: str) -> Plan:
+    """How to make one more, in a private scope inside an open one named *scope*.
+
+    What decorates it is made anew together with it; what it needs besides is shared.
+    """
+    planner = _Planner(graph, slots, scope, _anew(graph, provider))
+    result = planner.place(Edge(Parameter("", provider.key), provider))
+    return planner.plan(f"make_{_snake(provider.key)}", [Argument(result)], provider)
+
+
+def _anew(graph: Graph, provider: Provider) -> frozenset[Provider]:
+    """*provider*, and what it decorates; objects that are there already stay what they are."""
+    made: set[Provider] = set()
+    below: Provider | None = provider
+    while below is not None and below.kind not in (Kind.VALUE, Kind.SUPPLIED):
+        made.add(below)
+        wrapped = [e.provider for e in graph.needs(below) if e.parameter.key in below.keys]
+        below = wrapped[0] if below.decorate and wrapped else None
+    return frozenset(made)
 
 
 def plan_entry(graph: Graph, slots: Slots, entry: Entry, edges: Sequence[Edge], scope: str) -> Plan:
@@ -45,18 +66,22 @@ class _Frame:
 class _Planner:
     """Places steps depth first, what is needed before what needs it, without recursion."""
 
-    def __init__(self, graph: Graph, slots: Slots, scope: str) -> None:
+    def __init__(
+        self, graph: Graph, slots: Slots, scope: str, anew: frozenset[Provider] | None = None
+    ) -> None:
         self.graph = graph
         self.slots = slots
         self.scope = scope
+        self.anew = anew or frozenset[Provider]()
+        # A private scope is one further in, and shows itself to nobody.
+        self.further_in = 0 if anew is None else 1
         self.steps: list[Step] = []
         self.placed: dict[Provider, str] = {}
         self.last: dict[str, int] = {}
         self.names: set[str] = {*LOCALS, *HOOKS}
 
     def plan(self, name: str, results: list[Argument], root: Provider | Entry) -> Plan:
-        is_widest = self.scope == self.graph.scopes.widest
-        return Plan(name, self.scope, is_widest, tuple(self.steps), tuple(results), root)
+        return Plan(name, self.scope, tuple(self.steps), tuple(results), root)
 
     def place(self, edge: Edge) -> str:
         """Add the steps for *edge*; the expression that then holds its value."""
@@ -85,7 +110,7 @@ class _Planner:
         if edge.provider is None:
             return "None"
         if edge.provider.kind is Kind.SCOPE:
-            return "scope"
+            return "scope.parent" if self.further_in else "scope"
         return self.placed.get(edge.provider)
 
     def _frame(self, edge: Edge) -> _Frame:
@@ -95,13 +120,15 @@ class _Planner:
 
     def _needs(self, provider: Provider) -> Sequence[Edge]:
         """What is needed to make it here; what lives further out is only read."""
-        return self.graph.needs(provider) if self._hops(provider) == 0 else ()
+        if self._hops(provider) or provider.kind.is_relation:
+            return ()
+        return self.graph.needs(provider)
 
     def _hops(self, provider: Provider) -> int:
-        if provider.scope == TRANSIENT:
+        if provider.scope == TRANSIENT or provider in self.anew:
             return 0
         scopes = self.graph.scopes
-        return scopes.rank(self.scope) - scopes.rank(provider.scope)
+        return scopes.rank(self.scope) - scopes.rank(provider.scope) + self.further_in
 
     def _pass(self, frame: _Frame, edge: Edge, expression: str) -> None:
         """Pass by position as long as there is no gap: that is the faster call."""
@@ -113,10 +140,13 @@ class _Planner:
     def _add(self, frame: _Frame) -> str:
         provider = frame.provider
         variable = self._variable(provider.key)
-        is_kept = provider.scope != TRANSIENT
+        is_kept = provider.scope != TRANSIENT and provider not in self.anew
         slot = self.slots[provider] if is_kept else None
         hops = self._hops(provider)
-        self.steps.append(Step(provider, variable, tuple(frame.arguments), hops, slot))
+        arguments = tuple(frame.arguments)
+        if provider.kind.is_relation:
+            arguments = (Argument("scope.parent" if self.further_in else "scope"),)
+        self.steps.append(Step(provider, variable, arguments, hops, slot))
         if is_kept:
             self.placed[provider] = variable
         return variable

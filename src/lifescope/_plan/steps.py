@@ -11,7 +11,18 @@ __all__ = ["HOOKS", "LOCALS", "Argument", "Mode", "Plan", "Slots", "Step"]
 LOCALS = frozenset({"scope", "flights", "flight", "exits", "handle", "error"})
 """Variables that generated code uses for itself."""
 
-HOOKS = frozenset({"MISSING", "PLAN", "current_task", "elsewhere", "landed", "failed", "not_ready"})
+HOOKS = frozenset(
+    {
+        "MISSING",
+        "PLAN",
+        "check_value",
+        "current_task",
+        "elsewhere",
+        "failed",
+        "landed",
+        "not_ready",
+    }
+)
 """What generated code calls."""
 
 
@@ -86,7 +97,6 @@ class Plan:
     Attributes:
         name: A Python identifier that says what it makes.
         scope: The scope in which it runs.
-        is_widest: That scope is the app scope.
         steps: In order.
         results: The expressions that are returned: one for a key; for a function, one for
             each parameter that gets a value.
@@ -95,7 +105,6 @@ class Plan:
 
     name: str
     scope: str
-    is_widest: bool
     steps: tuple[Step, ...]
     results: tuple[Argument, ...]
     root: Provider | Entry

@@ -4,9 +4,11 @@ One engine serves any number of event loops at once: it holds code, never instan
 """
 
 import inspect
+import types
 import weakref
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from anyio.lowlevel import current_token
@@ -16,97 +18,26 @@ from lifescope._declare.annotations import without_none
 from lifescope._declare.signatures import by_name, read_entry
 from lifescope._graph.graph import Graph
 from lifescope._graph.suggest import suggest
-from lifescope._graph.validate import check_entry
+from lifescope._graph.validate import edge_for
 from lifescope._model.keys import Key, as_key
 from lifescope._model.names import Place
 from lifescope._model.provider import Entry, Kind, Parameter, Provider
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._plan.compile import Compiled, Hooks, compile_plan
-from lifescope._plan.planner import plan_entry, plan_provider
+from lifescope._plan.planner import plan_anew, plan_provider
 from lifescope._plan.steps import Mode, Plan, Slots
 from lifescope._runtime import binding, connections, loops
 from lifescope._runtime.failures import describe_failure
+from lifescope._runtime.filling import Filler
+from lifescope._runtime.opening import Opening
+from lifescope._runtime.owners import check_value
+from lifescope._runtime.relations import private_scope_class, relate
 from lifescope._runtime.scope import MISSING, OpenScope
+from lifescope._runtime.threads import target_of
 
-__all__ = ["Engine", "Filler"]
+__all__ = ["Engine"]
 
 _Function = Callable[[Any], Any]
-
-
-class Filler:
-    """Makes the arguments of one function, in whichever scope it is called.
-
-    Attributes:
-        entry: The function's parameters that are filled.
-        scope: The narrowest scope that they live in; None if any open scope will do.
-    """
-
-    def __init__(self, engine: "Engine", entry: Entry) -> None:
-        self.engine = engine
-        self.entry = entry
-        self._edges = check_entry(engine.graph, entry)
-        narrowest = engine.graph.narrowest(self.providers, engine.graph.scopes.widest)
-        self.scope = narrowest.scope if narrowest is not None else None
-        self._narrowest = narrowest
-        self._functions: dict[tuple[str, Mode], _Function] = {}
-
-    @property
-    def providers(self) -> list[Provider]:
-        """What the parameters ask for."""
-        return [edge.provider for edge in self._edges if edge.provider is not None]
-
-    def opens(self, scope: OpenScope) -> bool:
-        """Whether a "call" scope has to be opened inside *scope*.
-
-        Raises:
-            ScopeOrderError: Something lives in another scope that is not open.
-        """
-        order = self.engine.graph.scopes
-        if self.scope is None or order.rank(self.scope) <= order.rank(scope.name):
-            return False
-        if self.scope == CALL and order.narrower(scope.name) == CALL:
-            return True
-        raise errors.ScopeOrderError(
-            key=None, scope=self.scope, asked_in=scope.name, provider=str(self._narrowest)
-        )
-
-    async def fill(self, scope: OpenScope) -> dict[str, Any]:
-        """Parameter name to object, made in *scope*."""
-        mode = self.engine.mode_of(scope.name)
-        return await self._fill(scope, mode)
-
-    async def fill_for_thread(
-        self, scope: OpenScope
-    ) -> tuple[dict[str, Any], list[binding.Change]]:
-        """The same for code in a worker thread: with what changed in context variables.
-
-        Whichever task runs this for the thread, it is not the one to enter providers in.
-        """
-        before = binding.snapshot()
-        filled = await self._fill(scope, Mode.ELSEWHERE)
-        return filled, binding.changes(before, binding.snapshot())
-
-    async def _fill(self, scope: OpenScope, mode: Mode) -> dict[str, Any]:
-        filled: dict[str, Any] = await self._function(scope.name, mode)(scope)
-        return filled
-
-    def fill_now(self, scope: OpenScope) -> dict[str, Any]:
-        """The same, without awaiting.
-
-        Raises:
-            NotReadyError: Something has to be awaited.
-        """
-        filled: dict[str, Any] = self._function(scope.name, Mode.NOW)(scope)
-        return filled
-
-    def _function(self, scope: str, mode: Mode) -> _Function:
-        function = self._functions.get((scope, mode))
-        if function is None:
-            engine = self.engine
-            plan = plan_entry(engine.graph, engine.slots, self.entry, self._edges, scope)
-            function = engine.compile(plan, mode)
-            self._functions[scope, mode] = function
-        return function
 
 
 class Engine:
@@ -136,6 +67,8 @@ class Engine:
         self._classes: dict[str, type[OpenScope]] = {}
         self._by_mode: dict[tuple[str, Provider, Mode], _Function] = {}
         self._elsewhere: dict[Plan, _Function] = {}
+        self._makers: dict[tuple[str, Provider], _Function] = {}
+        self._private_classes: dict[str, type[OpenScope]] = {}
         self._ways_in: dict[tuple[str, str | None], Sequence[str]] = {}
         scopes = graph.scopes
         self._to_request = scopes.between(scopes.widest, REQUEST) if REQUEST in scopes else ()
@@ -146,6 +79,9 @@ class Engine:
             landed=_landed,
             failed=_failed,
             not_ready=_not_ready,
+            check_value=check_value,
+            target_of=target_of,
+            relate=partial(relate, self),
         )
         self._supplied: dict[str, list[Provider]] = {}
         for name in scopes.names:
@@ -206,19 +142,44 @@ class Engine:
         scope.outside = self._other_scope(scope)
         return scope
 
+    def opening(
+        self,
+        parent: OpenScope | None,
+        name: str | None,
+        values: Mapping[Any, Any],
+        frame: types.FrameType,
+    ) -> Opening:
+        """What opens a scope by hand, and says that the caller's *frame* did it."""
+        eager = () if parent is not None else self.eager_providers(unless_told=False)
+        return Opening(self, parent, name, values, frame=frame, eager=eager)
+
     def eager_providers(self, *, unless_told: bool) -> list[Provider]:
         """What is made when an app scope opens, by `eager=`; without it, if *unless_told*.
 
         In dependency order, then in the order of declaration.
         """
+        later = self._only_asked_for_later()
         eager = {
             provider: None
             for provider in self.graph.providers
             if provider.scope == self.graph.scopes.widest
-            and (unless_told if provider.eager is None else provider.eager)
+            and (
+                unless_told and provider not in later if provider.eager is None else provider.eager
+            )
             and provider.kind not in (Kind.VALUE, Kind.SUPPLIED)
         }
         return [provider for provider in self.graph.needed(eager) if provider in eager]
+
+    def _only_asked_for_later(self) -> set[Provider]:
+        """What others need through `Lazy`, `Factory` and `Current` only."""
+        later: set[Provider] = set()
+        at_once: set[Provider] = set()
+        for provider in self.graph.providers:
+            needed = {edge.provider for edge in self.graph.needs(provider) if edge.provider}
+            (later if provider.kind.is_relation else at_once).update(needed)
+            if provider.leads_to is not None:
+                later.add(provider.leads_to)
+        return later - at_once
 
     def _open_app(self, name: str) -> OpenScope:
         # Without a task of its own: whoever asks, context managers get owner tasks.
@@ -330,10 +291,10 @@ class Engine:
         None for `T | None` where nothing provides T.
         """
         inner, optional = without_none(key.form)
-        edge = self.graph.index.edge(Parameter("", Key(inner, key.name), optional))
+        edge = edge_for(self.graph, Parameter("", Key(inner, key.name), optional))
         if edge is None:
             raise errors.MissingProviderError(
-                key=key, suggestions=suggest(key, self.graph.providers)
+                key=key, suggestions=suggest(key, self.graph.declared)
             )
         provider = edge.provider
         narrower = self.graph.narrowest([provider], scope.name) if provider else None
@@ -389,6 +350,27 @@ class Engine:
     def compile(self, plan: Plan, mode: Mode) -> _Function:
         """The generated function for *plan*."""
         return compile_plan(plan, mode, self._hooks).function
+
+    # --- what factories make --------------------------------------------------------------
+
+    def open_private(self, parent: OpenScope) -> OpenScope:
+        """A scope for one block of a factory that lives in *parent*."""
+        cls = self._private_classes.get(parent.name)
+        if cls is None:
+            cls = self._private_classes[parent.name] = private_scope_class(type(parent))
+        scope = cls(parent, loops.current_task())
+        scope._guard = loops.enter_guard() if loops.is_trio() else None
+        return scope
+
+    def maker(self, name: str, provider: Provider) -> Callable[[Any], Awaitable[Any]]:
+        """The function that makes one more, in a private scope inside one called *name*."""
+        function = self._makers.get((name, provider))
+        if function is None:
+            plan = plan_anew(self.graph, self.slots, provider, name)
+            function = self._makers[name, provider] = self.compile(plan, Mode.HERE)
+        return function
+
+    # --- from other tasks -----------------------------------------------------------------
 
     async def _run_elsewhere(self, compiled: Compiled, scope: OpenScope) -> Any:
         """The same plan, asked for from another task than the one that opened the scope."""

@@ -4,9 +4,9 @@ Strictly in reverse, one at a time, every one (G2, G3); the outcome is thrown in
 `yield` (G4); errors are collected, none is lost.
 """
 
+import inspect
 import logging
 import math
-import traceback
 from collections.abc import Coroutine
 from typing import Any
 
@@ -16,9 +16,9 @@ from lifescope import errors
 from lifescope._model.provider import Kind, Provider
 from lifescope._runtime import loops
 from lifescope._runtime.loops import is_cancellation
-from lifescope._runtime.shield import Hold, held, spell_innermost
+from lifescope._runtime.shield import Hold, held, stood_at
 
-__all__ = ["GRACE", "Exit", "leave", "release_all", "release_one", "report"]
+__all__ = ["GRACE", "Exit", "leave", "leave_sync", "release_all", "release_one", "report"]
 
 GRACE = 10.0
 """Seconds that a release may go on for once its task has been cancelled."""
@@ -94,7 +94,9 @@ def _told(
     if error is outcome:
         return None
     if isinstance(error, Exception) and not isinstance(error, errors.LifescopeError):
-        error.add_note(f"lifescope: while releasing {provider}, scope {provider.scope}")
+        note = f"lifescope: while releasing {provider}, scope {provider.scope}"
+        if note not in getattr(error, "__notes__", ()):  # an owner has said so
+            error.add_note(note)
     return error
 
 
@@ -115,13 +117,12 @@ async def _leave_on_trio(
 
 
 async def _leave_below(guard: CancelScope, release: Coroutine[Any, Any, None], hold: Hold) -> None:
-    guard.deadline = current_time() + (hold.limit or hold.grace)
+    guard.deadline = current_time() + (hold.limit or hold.grace or math.inf)
     try:
         await release
     except BaseException as error:
         if guard.cancel_called:
-            entries = traceback.walk_tb(error.__traceback__)
-            hold.stood_at = spell_innermost([(frame.f_code, line) for frame, line in entries])
+            hold.stood_at = stood_at(error)
         raise
     finally:
         guard.deadline = math.inf
@@ -134,16 +135,25 @@ async def leave(provider: Provider, handle: Any, outcome: BaseException | None) 
         await handle.leave_owner(outcome)
     elif kind is Kind.ASYNC_GENERATOR:
         await _end_async_generator(provider, handle, outcome)
-    elif kind is Kind.GENERATOR:
+    elif kind is Kind.ASYNC_MANAGER:
+        await handle.__aexit__(*_told_as_three(outcome))
+    else:
+        leave_sync(provider, handle, outcome)
+
+
+def leave_sync(provider: Provider, handle: Any, outcome: BaseException | None) -> None:
+    """The same for a generator or a context manager that is not async."""
+    if inspect.isgenerator(handle):
         _end_generator(provider, handle, outcome)
     else:
-        told = (
-            (None, None, None)
-            if outcome is None
-            else (type(outcome), outcome, outcome.__traceback__)
-        )
-        left = handle.__exit__(*told) if kind is Kind.MANAGER else await handle.__aexit__(*told)
-        del left  # a provider that swallows the outcome does not hide it from the others
+        handle.__exit__(*_told_as_three(outcome))
+
+
+def _told_as_three(outcome: BaseException | None) -> tuple[Any, Any, Any]:
+    """What a context manager is told; that it swallows this hides it from nobody else."""
+    if outcome is None:
+        return None, None, None
+    return type(outcome), outcome, outcome.__traceback__
 
 
 async def _end_async_generator(

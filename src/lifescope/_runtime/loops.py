@@ -5,21 +5,26 @@ asyncio and trio are told apart here and nowhere else. Trio is asked first: in g
 """
 
 import asyncio
+import contextlib
+import math
 import sys
 from collections.abc import Awaitable, Callable
 from contextvars import Context
 from typing import Any
 
-from anyio import CancelScope
+from anyio import CancelScope, current_effective_deadline
 
 __all__ = [
+    "cancel",
     "current_task",
     "enter_guard",
+    "is_being_cancelled",
     "is_cancellation",
     "is_done",
     "is_trio",
     "loop_token",
     "spawn",
+    "take_back_cancel",
 ]
 
 
@@ -112,3 +117,30 @@ def is_cancellation(error: BaseException | None) -> bool:
         return True
     trio = sys.modules.get("trio")
     return trio is not None and isinstance(error, trio.Cancelled)
+
+
+def cancel(task: object, guard: CancelScope | None) -> None:
+    """Cancel *task*, if it still runs; on trio, where that is no act, what *guard* is around."""
+    if is_trio():
+        if guard is not None:
+            guard.cancel()
+    elif isinstance(task, asyncio.Task):
+        task.cancel()
+
+
+async def take_back_cancel(task: object, error: BaseException | None) -> None:
+    """Undo `cancel` for the current task, which has seen it as *error*, or not at all yet."""
+    if is_trio() or task is not current_task() or not isinstance(task, asyncio.Task):
+        return
+    if error is None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+    task.uncancel()
+
+
+def is_being_cancelled() -> bool:
+    """Whether somebody outside has cancelled the task that runs, or a scope that it is in."""
+    if current_effective_deadline() == -math.inf:
+        return True
+    task = None if is_trio() else asyncio.current_task()
+    return task is not None and task.cancelling() > 0

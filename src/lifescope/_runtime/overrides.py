@@ -5,7 +5,7 @@ import functools
 import inspect
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Self, TypeVar, cast
 
 from lifescope import errors
@@ -13,7 +13,7 @@ from lifescope._declare.registry import declaration_of, read
 from lifescope._graph.graph import Graph
 from lifescope._graph.suggest import suggest
 from lifescope._graph.validate import build
-from lifescope._model.keys import Key
+from lifescope._model.keys import Key, list_of
 from lifescope._model.provider import Kind, Provider
 from lifescope._model.scopes import ScopeOrder
 from lifescope._runtime.engine import Engine
@@ -59,9 +59,7 @@ class Engines:
         graph = self._in_force.graph
         for key in replacements:
             if graph.find(key) is None:
-                raise errors.UnknownOverrideError(
-                    key=key, suggestions=suggest(key, graph.providers)
-                )
+                raise errors.UnknownOverrideError(key=key, suggestions=suggest(key, graph.declared))
         layer = {key: _replacement(key, value, self._scopes) for key, value in replacements.items()}
         self._engine_with([*self._layers, layer])
         return layer
@@ -89,10 +87,10 @@ class Engines:
         replaced: _Layer = {}
         for layer in layers:
             replaced |= layer
-        providers = [*_without(self._base.graph.providers, replaced), *replaced.values()]
+        providers = [*_without(self._base.graph.declared, replaced), *replaced.values()]
         values = {key: value for key, value in self._values.items() if key not in replaced}
         values |= {p.key: p.value for p in replaced.values() if p.kind is Kind.VALUE}
-        graph = checked(providers, self._scopes)
+        graph = checked(providers, self._scopes, replaced)
         return Engine(graph, values, self._container, self._apps, replaced)
 
 
@@ -150,13 +148,13 @@ class Override:
         return wrapper
 
 
-def checked(providers: list[Provider], scopes: ScopeOrder) -> Graph:
-    """The graph of *providers*.
+def checked(providers: list[Provider], scopes: ScopeOrder, replaced: Collection[Key]) -> Graph:
+    """The graph of *providers*; what is replaced is not decorated.
 
     Raises:
         GraphError: It has problems.
     """
-    graph, problems = build(providers, scopes)
+    graph, problems = build(providers, scopes, undecorated=replaced)
     if problems:
         raise errors.GraphError.of(problems)
     return graph
@@ -175,14 +173,22 @@ def _replacement(key: Key, replacement: Any, scopes: ScopeOrder) -> Provider:
     providers, problems = read([dataclasses.replace(declaration, provides=(key,), name=None)])
     if problems:
         raise errors.GraphError.of(problems)
-    return dataclasses.replace(providers[0], keys=(key,), replace=False)
+    # A fake need not be what its annotation says, if the test says that it stands for the key.
+    return dataclasses.replace(
+        providers[0], keys=(key,), replace=False, decorate=False, many=False, result=None
+    )
+
+
+def _asked_as(provider: Provider, key: Key) -> Key:
+    """The key under which others ask: a contribution is a part of a list."""
+    return list_of(key) if provider.many else key
 
 
 def _without(providers: tuple[Provider, ...], replaced: _Layer) -> list[Provider]:
     """*providers* without the replaced keys; one with several keys keeps the others."""
     kept: list[Provider] = []
     for provider in providers:
-        keys = tuple(key for key in provider.keys if key not in replaced)
+        keys = tuple(key for key in provider.keys if _asked_as(provider, key) not in replaced)
         if keys == provider.keys:
             kept.append(provider)
         elif keys:

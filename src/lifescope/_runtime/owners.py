@@ -6,22 +6,25 @@ A flight is one acquisition that others may wait for (G1).
 """
 
 import logging
+import math
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from typing import TYPE_CHECKING, Any
 
-from anyio import CancelScope, Event
+from anyio import CancelScope, Event, current_time
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from lifescope import errors
 from lifescope._model.provider import Kind, Provider
 from lifescope._runtime import binding, exits, loops
-from lifescope._runtime.shield import Hold
+from lifescope._runtime.shield import Hold, stood_at
+from lifescope._runtime.threads import target_of
 
 if TYPE_CHECKING:
     from lifescope._runtime.scope import OpenScope
 
-__all__ = ["Flight", "Owner"]
+__all__ = ["Flight", "Owner", "check_value", "waiting_for"]
 
 _logger = logging.getLogger("lifescope")
 
@@ -203,7 +206,7 @@ class Owner:
         _acquiring.set(self.flight)
         before = binding.snapshot()
         try:
-            handle, value = await enter(self.provider, self._args, self._kwargs)
+            handle, value = await self._enter()
         except BaseException as error:
             self.scope.landing_failed(self, error)
             return None
@@ -212,12 +215,38 @@ class Owner:
         self.scope.landed(self, handle, value, binding.changes(before, binding.snapshot()))
         return handle
 
+    async def _enter(self) -> tuple[Any, Any]:
+        """Enter it within its limit, and see that it gives what it says."""
+        limit = self.provider.start_timeout
+        # The guard is the one cancel scope that lies below all of the provider's own.
+        self._guard.deadline = math.inf if limit is None else current_time() + limit
+        try:
+            handle, value = await enter(self.provider, self._args, self._kwargs)
+        except BaseException as error:
+            if limit is None or self.gave_up or not self._guard.cancel_called:
+                raise
+            raise errors.AcquisitionTimeoutError(
+                provider=str(self.provider), seconds=limit, stood_at=stood_at(error)
+            ) from error
+        self._guard.deadline = math.inf
+        try:
+            if self.gave_up:  # too late to stop it, but nobody is to get what is cancelled
+                await checkpoint_if_cancelled()
+            check_value(self.provider, value)
+        except BaseException as error:
+            if handle is not None:
+                await self._release(handle, error)
+                exits.report([self._failure] if self._failure else [], error)
+            raise
+        return handle, value
+
     async def _stay(self) -> BaseException | None:
         """Wait until it is this provider's turn to be released; what interrupted that."""
         try:
             await self._turn.wait()
         except BaseException as error:
             _logger.critical("%s was interrupted by %r while in use", self.provider, error)
+            self.scope.crash(self.provider)
             while not self._turn.is_set() and not self.scope.is_abandoned:
                 with CancelScope(shield=True):
                     await self._wait_on()
@@ -231,12 +260,25 @@ class Owner:
             return
 
 
+def check_value(provider: Provider, value: object) -> None:
+    """See that *value* is what *provider* says it gives.
+
+    Raises:
+        WrongValueError: It is not.
+    """
+    expected = provider.result
+    if expected is not None and (value is None or not isinstance(value, expected)):
+        raise errors.WrongValueError(
+            provider=str(provider), key=provider.key, given=type(value).__qualname__
+        )
+
+
 async def enter(
     provider: Provider, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[Any, Any]:
     """(what has to be left, the value); for what has no release the first is None."""
     kind = provider.kind
-    made = provider.target(*args, **kwargs)
+    made = target_of(provider)(*args, **kwargs)
     if kind is Kind.AWAIT:
         return None, await made
     if kind is Kind.ASYNC_MANAGER:

@@ -3,10 +3,9 @@
 import enum
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextvars import Context, Token
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from anyio import CancelScope, Event
 from anyio.lowlevel import EventLoopToken
@@ -18,12 +17,14 @@ from lifescope._model.names import Place
 from lifescope._model.provider import Provider
 from lifescope._runtime import binding, loops
 from lifescope._runtime.exits import Exit, release_all, report
+from lifescope._runtime.loops import is_cancellation
 from lifescope._runtime.owners import Flight, Owner, waiting_for
 
 if TYPE_CHECKING:
     from lifescope._runtime.engine import Engine
+    from lifescope._runtime.opening import Opening
 
-__all__ = ["MISSING", "OpenScope", "Opening", "State"]
+__all__ = ["MISSING", "OpenScope", "State"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -81,6 +82,7 @@ class OpenScope:
     _guard: CancelScope | None = None
     _ended: Event | None = None
     waits_for: Flight | None = None
+    crashed: errors.CrashError | None = None
 
     def __init__(self, parent: "OpenScope | None", task: object) -> None:
         self.parent = parent
@@ -117,7 +119,7 @@ class OpenScope:
         except (KeyError, TypeError):
             resolve = self._engine.resolver(self, as_key(key), key)
         if self._state or (self.parent is not None and self.parent.closed):
-            raise self.closed_error(str(as_key(key)))
+            return cast("T", self._still_there(self._engine.provider(self, as_key(key))))
         return cast("T", await resolve(self))
 
     def get_nowait(self, key: TypeForm[T]) -> T:
@@ -129,8 +131,6 @@ class OpenScope:
             ScopeOrderError: It, or something that it needs, lives in a narrower scope.
             ScopeClosedError: This scope has ended.
         """
-        if self.closed:
-            raise self.closed_error(str(as_key(key)))
         provider = self._engine.provider(self, as_key(key))
         return cast("T", None if provider is None else self._acquire_now(provider))
 
@@ -150,9 +150,7 @@ class OpenScope:
             SuppliedValueError: The values are not the declared ones.
             ScopeClosedError: This scope has ended.
         """
-        frame = sys._getframe(1)
-        place = Place(frame.f_code.co_filename, frame.f_lineno)
-        return Opening(self._engine, self, name, values or {}, place=place)
+        return self._engine.opening(self, name, values or {}, sys._getframe(1))
 
     async def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call *fn*, sync or async, with every parameter that is not passed filled from here.
@@ -189,13 +187,42 @@ class OpenScope:
     async def _acquire(self, provider: Provider) -> Any:
         """What *provider* makes in this scope, asked for from a narrower one."""
         if self.closed:
-            raise self.closed_error(str(provider.key))
+            return self._still_there(provider)
         return await self._engine.acquirer(self, provider)(self)
 
     def _acquire_now(self, provider: Provider) -> Any:
         if self.closed:
-            raise self.closed_error(str(provider.key))
+            return self._still_there(provider)
         return self._engine.acquirer_now(self, provider)(self)
+
+    def _still_there(self, provider: Provider | None) -> Any:
+        """What a release may still ask for: an object whose own turn has not come yet.
+
+        Raises:
+            ScopeClosedError: It is not there, or it, or what it needs, has been released.
+        """
+        around = {scope.name: scope for scope in self._outwards()}
+        home = around.get(provider.scope) if provider is not None else None
+        is_over = any(scope._state is State.CLOSED for scope in around.values())
+        if provider is None or home is None or is_over:
+            raise self.closed_error(str(provider.key) if provider else "anything")
+        value = getattr(home, self._engine.slots[provider])
+        needed = (p for p in self._engine.graph.needed([provider]) if p.scope in around)
+        if value is MISSING or any(around[p.scope]._has_left(p) for p in needed):
+            raise self.closed_error(str(provider.key))
+        return value
+
+    def _outwards(self) -> Iterator["OpenScope"]:
+        scope: OpenScope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
+
+    def _has_left(self, provider: Provider) -> bool:
+        """Whether the turn of *provider* has come, in a scope that is closing."""
+        if self._state is State.OPEN or not provider.kind.has_release:
+            return False
+        return all(to_go is not provider for to_go, _ in self._exits)
 
     def _supply(self, provider: Provider) -> Any:
         """The value of a supplied key that nobody has handed in: the connection, or an error."""
@@ -279,6 +306,16 @@ class OpenScope:
         del self._flights[owner.key]
         owner.flight.fail(error, void=owner.gave_up)
 
+    def crash(self, provider: Provider) -> None:
+        """A task that *provider* runs has failed: the scope ends, and whoever is inside is told.
+
+        They are cancelled, as a task group cancels the block that it is around.
+        """
+        if self._state is not State.OPEN or self.crashed is not None:
+            return
+        self.crashed = errors.CrashError(provider=str(provider))
+        loops.cancel(self._opener or self._task, self._guard)
+
     @property
     def is_abandoned(self) -> bool:
         """Nobody is left who could close it: the task that opened it has ended."""
@@ -286,10 +323,8 @@ class OpenScope:
 
     def loop_token(self) -> EventLoopToken | None:
         """The event loop to which it belongs, for threads that have to ask there."""
-        scope = self
-        while scope.parent is not None:
-            scope = scope.parent
-        return scope.token
+        *_, app = self._outwards()
+        return app.token
 
     def is_acquiring_here(self) -> bool:
         """Whether the task that runs is the scope's own, and is acquiring in place."""
@@ -313,7 +348,9 @@ class OpenScope:
             error: What leaves the scope. It is left to the caller to raise. Without one,
                 providers see what was told to `record_failure`.
 
-        Raises what the releases raise, where that is not *error* itself.
+        Raises what is to be raised instead of *error*: what the releases raise where there is
+        none, or where it is a cancellation that came from within, from a task group of a
+        provider, and is used up.
         """
         if self._state is State.CLOSING:
             await self._wait_for_end()
@@ -321,12 +358,23 @@ class OpenScope:
             return
         self.check_closable()
         self._state = State.CLOSING
+        crashed = self.crashed
+        if crashed is not None and (error is None or is_cancellation(error)):
+            await loops.take_back_cancel(self._opener or self._task, error)
+            error = None
         failures = await self._land_flights()
+        if crashed is not None:  # on trio the guard is still cancelled, by us
+            failures = [failure for failure in failures if not is_cancellation(failure)]
         try:
-            failures += await release_all(self._exits, error or self.failure, self._guard)
+            outcome = error or crashed or self.failure
+            failures += await release_all(self._exits, outcome, self._guard)
         finally:
             self._leave_guard()
             self._forget()
+        if error is not None and is_cancellation(error) and not loops.is_being_cancelled():
+            error = None if failures else error
+        if crashed is not None and error is None and not failures:
+            failures.append(crashed)
         failed = report(failures, error)
         failures.clear()
         if failed is not None:
@@ -403,72 +451,3 @@ class OpenScope:
             closing=self._state is State.CLOSING,
             seconds_ago=None if self._closed_at is None else time.monotonic() - self._closed_at,
         )
-
-
-class Opening:
-    """What `open()` returns: opens the scopes when entered, closes them when left."""
-
-    def __init__(
-        self,
-        engine: "Engine",
-        parent: OpenScope | None,
-        name: str | None,
-        values: Mapping[Any, Any],
-        *,
-        place: Place | None = None,
-        eager: Sequence[Provider] = (),
-        in_own_task: bool = True,
-    ) -> None:
-        self._engine = engine
-        self._parent = parent
-        self._name = name
-        self._values = values
-        self._place = place
-        self._eager = eager
-        self._in_own_task = in_own_task
-        self._scopes: list[OpenScope] = []
-        self._token: Token[OpenScope] | None = None
-
-    async def __aenter__(self) -> OpenScope:
-        """Open, make the innermost scope current, and acquire what starts with it."""
-        self._scopes = self._engine.open(
-            self._parent, self._name, self._values, self._place, in_own_task=self._in_own_task
-        )
-        innermost = self._scopes[-1]
-        self._token = binding.current.set(innermost)
-        try:
-            for provider in self._eager:
-                await self._engine.acquirer(innermost, provider)(innermost)
-        except BaseException as error:
-            await self.__aexit__(type(error), error, error.__traceback__)
-            raise
-        return innermost
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close from the inside out; the block's own error goes on as itself."""
-        for scope in self._scopes:
-            scope.check_closable()
-        applied = [each for scope in self._scopes for each in scope.applied or ()]
-        failures: list[BaseException] = []
-        for scope in reversed(self._scopes):
-            try:
-                if not scope.close_at_once():
-                    await scope.close(error or (failures[0] if failures else None))
-            except BaseException as failure:
-                failures.append(failure)
-        if self._token is not None:
-            token, self._token = self._token, None
-            # What the block itself has set since is its own.
-            unchanged = [t for t, value in applied if t.var.get(None) is value]
-            binding.undo([*unchanged, token])
-        if (failed := report(failures, error)) is not None:
-            raise failed
-
-    def __await__(self) -> NoReturn:
-        """Say what was meant: awaiting does not open anything."""
-        raise TypeError("open() is entered, not awaited: async with container.open() as scope: ...")

@@ -15,15 +15,18 @@ import contextlib
 import gc
 import math
 import re
+import traceback
 import types
 from collections.abc import Coroutine, Generator, Iterator, Sequence
 from typing import Any, cast
 
 from anyio import CancelScope, current_effective_deadline
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from lifescope._model.names import Place
+from lifescope._runtime import loops
 
-__all__ = ["Hold", "held", "spell_innermost", "where_it_stands"]
+__all__ = ["Hold", "finish", "held", "stood_at", "where_it_stands"]
 
 _MACHINERY = re.compile(r"[/\\\\](asyncio|anyio|trio|outcome|lifescope)[/\\\\]|contextlib\.py$")
 
@@ -35,7 +38,8 @@ class Hold:
     """Cancellations that are held back while the releases of one scope run.
 
     Args:
-        grace: Seconds that a release may go on for once the task has been cancelled.
+        grace: Seconds that a release may go on for once the task has been cancelled; None for
+            any time.
         guard: The cancel scope around the providers, where there is one.
         is_cancelled: Whether it has been cancelled already: the scope ends because of it.
 
@@ -45,7 +49,7 @@ class Hold:
     """
 
     def __init__(
-        self, grace: float, *, is_cancelled: bool, guard: CancelScope | None = None
+        self, grace: float | None, *, is_cancelled: bool, guard: CancelScope | None = None
     ) -> None:
         self.limit: float | None = None
         self.stood_at: str | None = None
@@ -85,14 +89,20 @@ class Hold:
             task.uncancel()
         self._count += 1
 
-    async def resume(self) -> BaseException | None:
-        """Let them go on: the task is cancelled as often as it was. What that raises here."""
+    def let_go(self) -> bool:
+        """Cancel the task as often as it was; False if it was not."""
         task = asyncio.current_task() if self._count else None
         if task is None:
-            return None
+            return False
         for _ in range(self._count):
             task.cancel()
         self._count = 0
+        return True
+
+    async def resume(self) -> BaseException | None:
+        """Let them go on: the task is cancelled as often as it was. What that raises here."""
+        if not self.let_go():
+            return None
         try:
             await asyncio.sleep(0)
         except asyncio.CancelledError as error:
@@ -118,6 +128,29 @@ def held(release: Coroutine[Any, Any, None], hold: Hold) -> Generator[Any, Any, 
         yield from hold.drive.run()
     finally:
         hold.drive = None
+
+
+async def finish(step: Coroutine[Any, Any, None]) -> BaseException | None:
+    """Await *step* to its end, however long that takes and whatever cancels the task meanwhile.
+
+    Returns:
+        The cancellation, for the caller to raise.
+    """
+    hold = None if loops.is_trio() else Hold(None, is_cancelled=False)
+    with CancelScope(shield=True):
+        if hold is None:
+            await step
+        else:
+            try:
+                await held(step, hold)
+            except BaseException:
+                hold.let_go()
+                raise
+    try:
+        await checkpoint_if_cancelled()
+    except BaseException as error:
+        return error
+    return await hold.resume() if hold is not None else None
 
 
 class _Drive:
@@ -212,10 +245,16 @@ def where_it_stands(release: Any) -> str:
             frame = getattr(link, attribute, None)
             if frame is not None:
                 frames.append(frame)
-    return spell_innermost([(frame.f_code, frame.f_lineno) for frame in frames])
+    return _spell_innermost([(frame.f_code, frame.f_lineno) for frame in frames])
 
 
-def spell_innermost(stack: Sequence[tuple[types.CodeType, int]]) -> str:
+def stood_at(error: BaseException) -> str:
+    """The same for what a cancellation has ended, by its traceback."""
+    entries = traceback.walk_tb(error.__traceback__)
+    return _spell_innermost([(frame.f_code, line) for frame, line in entries])
+
+
+def _spell_innermost(stack: Sequence[tuple[types.CodeType, int]]) -> str:
     """The last of *stack*, from the outside in, that is not machinery."""
     users = [entry for entry in stack if not _MACHINERY.search(entry[0].co_filename)]
     if not (users or stack):

@@ -1,0 +1,283 @@
+"""From a declaration to a Provider: how it is driven, what it gives, for which keys."""
+
+import collections.abc
+import contextlib
+import functools
+import inspect
+import types
+import typing
+from collections.abc import AsyncIterator, Callable
+from typing import Any, get_args, get_origin
+
+from lifescope import errors
+from lifescope._declare.annotations import without_none
+from lifescope._declare.signatures import MISSING, Reader, by_name, called_function
+from lifescope._model.keys import Key, as_key
+from lifescope._model.provider import Declaration, Kind, Provider
+
+__all__ = ["read_declaration"]
+
+_ITERATORS = {
+    Kind.ASYNC_GENERATOR: (
+        collections.abc.AsyncIterator,
+        collections.abc.AsyncGenerator,
+        collections.abc.AsyncIterable,
+    ),
+    Kind.GENERATOR: (
+        collections.abc.Iterator,
+        collections.abc.Generator,
+        collections.abc.Iterable,
+    ),
+}
+_MANAGERS = {
+    contextlib.AbstractAsyncContextManager: Kind.ASYNC_MANAGER,
+    contextlib.AbstractContextManager: Kind.MANAGER,
+}
+_IN_THREAD = {
+    Kind.CALL: Kind.AWAIT,
+    Kind.GENERATOR: Kind.ASYNC_MANAGER,
+    Kind.MANAGER: Kind.ASYNC_MANAGER,
+}
+"""How a sync provider is driven from the event loop, if it runs in worker threads."""
+
+
+def read_declaration(declaration: Declaration) -> tuple[Provider | None, list[errors.GraphError]]:
+    """The provider that *declaration* describes, or everything that is wrong with it."""
+    if declaration.supplied:
+        key = as_key((declaration.provides or (declaration.target,))[0])
+        supplied = Provider(
+            keys=(Key(key.form, declaration.name or key.name),),
+            scope=declaration.scope,
+            kind=Kind.SUPPLIED,
+            target=type(None),
+            place=declaration.place,
+        )
+        return supplied, []
+    reader = Reader(declaration.target, declaration.place, declaration.local_names)
+    signature = reader.signature()
+    found = [
+        reader.parameter(parameter, position)
+        for position, parameter in enumerate(signature.parameters.values())
+    ]
+    kind, result, target = _kind(declaration, reader, signature)
+    if declaration.thread:
+        kind = _IN_THREAD.get(kind, kind)
+    keys = _keys(declaration, reader, result)
+    if not keys:
+        return None, reader.problems
+    # With problems it is still there for the check of the others, which would else miss it.
+    provider = Provider(
+        keys=keys,
+        scope=declaration.scope,
+        kind=kind,
+        target=target
+        if all(p is None or p.position is not None for p in found)
+        else by_name(target),
+        parameters=tuple(parameter for parameter in found if parameter),
+        eager=declaration.eager,
+        thread=declaration.thread,
+        start_timeout=declaration.start_timeout,
+        stop_timeout=declaration.stop_timeout,
+        replace=declaration.replace,
+        decorate=declaration.decorate,
+        many=declaration.many,
+        place=declaration.place,
+        result=_checked_against(declaration, result),
+    )
+    _check_options(declaration, provider, reader)
+    return provider, reader.problems
+
+
+def _check_options(declaration: Declaration, provider: Provider, reader: Reader) -> None:
+    """Find options of `@provider` that contradict each other, or what they are said of."""
+    reasons: list[str] = []
+    called = called_function(declaration.target)
+    is_async = inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called)
+    if declaration.thread and (is_async or provider.kind not in _IN_THREAD.values()):
+        reasons.append("says thread=True, which is for code that blocks, but is async")
+    several = [n for n in ("replace", "decorate", "many") if getattr(declaration, n)]
+    if len(several) > 1:
+        reasons.append(f"says {' and '.join(f'{name}=True' for name in several)}; say one of them")
+    asked = {parameter.key for parameter in provider.parameters}
+    if declaration.decorate and not asked.intersection(provider.keys):
+        reasons.append(
+            f"says decorate=True, but has no parameter of type {provider.key} for what it wraps"
+        )
+    reader.problems += [
+        errors.InvalidProviderError(name=reader.name, reason=reason, place=reader.place)
+        for reason in reasons
+    ]
+
+
+def _checked_against(declaration: Declaration, result: Any) -> Any:
+    """The class that values are checked against, where that is cheap.
+
+    `object` stands for anything but None; None for no check: the annotation admits it, or
+    there is none, or the object is an instance of the class that was called.
+    """
+    if isinstance(declaration.target, type) and not declaration.enter:
+        return None
+    result = as_key(result).form
+    while isinstance(result, typing.NewType):
+        result = result.__supertype__
+    if result in (MISSING, Any, object, None) or without_none(result)[1]:
+        return None
+    if get_origin(result) in (typing.Union, types.UnionType):
+        return object
+    cls = get_origin(result) or result
+    # A metaclass may define what isinstance means: slowly (ABCMeta), or with surprises.
+    if type(cls) is type and not isinstance(declaration.target, type):
+        return cls
+    return object if isinstance(cls, type) else None
+
+
+def _keys(declaration: Declaration, reader: Reader, result: Any) -> tuple[Key, ...]:
+    forms = declaration.provides or (result,)
+    if forms[0] is MISSING or (not declaration.provides and result is types.NoneType):
+        if not reader.problems:
+            told = "returns None" if result is types.NoneType else None
+            reader.problems.append(
+                errors.UnannotatedError(
+                    name=reader.name, parameter=None, place=reader.place, found=told
+                )
+            )
+        return ()
+    keys = [as_key(form) for form in forms]
+    return tuple(Key(key.form, declaration.name or key.name) for key in keys)
+
+
+def _kind(
+    declaration: Declaration, reader: Reader, signature: inspect.Signature
+) -> tuple[Kind, Any, Callable[..., Any]]:
+    """How it is driven, what it gives, and what to call."""
+    target = declaration.target
+    if isinstance(target, type):
+        return _kind_of_class(declaration, reader)
+    result: Any = MISSING
+    if signature.return_annotation is not MISSING:
+        result = reader.read(signature.return_annotation, None)
+    target = _undecorated(target)
+    function = called_function(target)
+    if inspect.isasyncgenfunction(function):
+        return Kind.ASYNC_GENERATOR, _yielded(reader, Kind.ASYNC_GENERATOR, result), target
+    if inspect.isgeneratorfunction(function):
+        return Kind.GENERATOR, _yielded(reader, Kind.GENERATOR, result), target
+    return _kind_of_function(declaration, reader, result, target)
+
+
+def _kind_of_class(
+    declaration: Declaration, reader: Reader
+) -> tuple[Kind, Any, Callable[..., Any]]:
+    cls = declaration.target
+    if inspect.isabstract(cls) or getattr(cls, "_is_protocol", False):
+        reader.problems.append(
+            errors.InvalidProviderError(
+                name=reader.name,
+                reason="is abstract and cannot be made; provide a class that implements it, "
+                f"with provides={reader.name}",
+                place=reader.place,
+            )
+        )
+    return _entered(declaration, reader, Kind.CALL, cls, cls)
+
+
+def _kind_of_function(
+    declaration: Declaration, reader: Reader, result: Any, target: Callable[..., Any]
+) -> tuple[Kind, Any, Callable[..., Any]]:
+    manager = _MANAGERS.get(_abstract(get_origin(result)))
+    is_coroutine = inspect.iscoroutinefunction(called_function(target))
+    kind = Kind.AWAIT if is_coroutine else Kind.CALL
+    if manager is None or declaration.enter is False:
+        return _entered(declaration, reader, kind, result, target)
+    given = get_args(result)[0]
+    return (
+        (Kind.ASYNC_GENERATOR, given, _awaited_then_entered(target))
+        if is_coroutine
+        else (manager, given, target)
+    )
+
+
+def _entered(
+    declaration: Declaration, reader: Reader, kind: Kind, result: Any, target: Callable[..., Any]
+) -> tuple[Kind, Any, Callable[..., Any]]:
+    """Settle `enter=` for a class, or for a function that returns an object."""
+    manager = _manager_kind(result)
+    if declaration.enter is None and manager is not None:
+        reader.problems.append(
+            errors.AmbiguousContextManagerError(name=reader.name, form=result, place=reader.place)
+        )
+    if not declaration.enter:
+        return kind, result, target
+    if manager is None:
+        reader.problems.append(
+            errors.InvalidProviderError(
+                name=reader.name,
+                reason="says enter=True, but what it gives is not a context manager",
+                place=reader.place,
+            )
+        )
+        return kind, result, target
+    if kind is Kind.AWAIT:
+        return Kind.ASYNC_GENERATOR, result, _awaited_then_entered(target)
+    return manager, result, target
+
+
+def _manager_kind(form: Any) -> Kind | None:
+    """How to enter objects of the type *form*: asynchronously, where they offer both."""
+    cls = get_origin(form) or form
+    if not isinstance(cls, type):
+        return None
+    if hasattr(cls, "__aenter__") and hasattr(cls, "__aexit__"):
+        return Kind.ASYNC_MANAGER
+    if hasattr(cls, "__enter__") and hasattr(cls, "__exit__"):
+        return Kind.MANAGER
+    return None
+
+
+def _awaited_then_entered(target: Callable[..., Any]) -> Callable[..., AsyncIterator[Any]]:
+    """A generator for a coroutine function whose result is then entered."""
+
+    @functools.wraps(target)
+    async def enter(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        manager = await target(*args, **kwargs)
+        if hasattr(manager, "__aenter__"):
+            async with manager as value:
+                yield value
+        else:
+            with manager as value:
+                yield value
+
+    return enter
+
+
+def _yielded(reader: Reader, kind: Kind, result: Any) -> Any:
+    if result is MISSING:
+        return MISSING
+    origin, arguments = get_origin(result), get_args(result)
+    if origin in _ITERATORS[kind] and arguments:
+        return arguments[0]
+    wanted = "AsyncIterator" if kind is Kind.ASYNC_GENERATOR else "Iterator"
+    reader.problems.append(
+        errors.InvalidProviderError(
+            name=reader.name,
+            reason=f"yields, so its result is annotated {wanted}[T], where T is what it yields",
+            place=reader.place,
+        )
+    )
+    return result
+
+
+def _undecorated(target: Any) -> Any:
+    """The generator function behind `@contextmanager` and `@asynccontextmanager`.
+
+    Both helpers do no more than drive the generator, and so do we.
+    """
+    code = getattr(target, "__code__", None)
+    if code is not None and code.co_filename == contextlib.__file__:
+        return getattr(target, "__wrapped__", target)
+    return target
+
+
+def _abstract(origin: Any) -> Any:
+    """`AbstractAsyncContextManager`, also where a class derives from it generically."""
+    return origin if origin in _MANAGERS else None

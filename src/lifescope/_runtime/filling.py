@@ -1,0 +1,94 @@
+"""Filler: the arguments of one function, made in whichever scope it is called."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from lifescope import errors
+from lifescope._graph.validate import check_entry
+from lifescope._model.provider import Entry, Provider
+from lifescope._model.scopes import CALL
+from lifescope._plan.planner import plan_entry
+from lifescope._plan.steps import Mode
+from lifescope._runtime import binding
+from lifescope._runtime.scope import OpenScope
+
+if TYPE_CHECKING:
+    from lifescope._runtime.engine import Engine
+
+__all__ = ["Filler"]
+
+
+class Filler:
+    """Makes the arguments of one function, in whichever scope it is called.
+
+    Attributes:
+        entry: The function's parameters that are filled.
+        scope: The narrowest scope that they live in; None if any open scope will do.
+    """
+
+    def __init__(self, engine: "Engine", entry: Entry) -> None:
+        self.engine = engine
+        self.entry = entry
+        self._edges = check_entry(engine.graph, entry)
+        narrowest = engine.graph.narrowest(self.providers, engine.graph.scopes.widest)
+        self.scope = narrowest.scope if narrowest is not None else None
+        self._narrowest = narrowest
+        self._functions: dict[tuple[str, Mode], Callable[[Any], Any]] = {}
+
+    @property
+    def providers(self) -> list[Provider]:
+        """What the parameters ask for."""
+        return [edge.provider for edge in self._edges if edge.provider is not None]
+
+    def opens(self, scope: OpenScope) -> bool:
+        """Whether a "call" scope has to be opened inside *scope*.
+
+        Raises:
+            ScopeOrderError: Something lives in another scope that is not open.
+        """
+        order = self.engine.graph.scopes
+        if self.scope is None or order.rank(self.scope) <= order.rank(scope.name):
+            return False
+        if self.scope == CALL and order.narrower(scope.name) == CALL:
+            return True
+        raise errors.ScopeOrderError(
+            key=None, scope=self.scope, asked_in=scope.name, provider=str(self._narrowest)
+        )
+
+    async def fill(self, scope: OpenScope) -> dict[str, Any]:
+        """Parameter name to object, made in *scope*."""
+        mode = self.engine.mode_of(scope.name)
+        return await self._fill(scope, mode)
+
+    async def fill_for_thread(
+        self, scope: OpenScope
+    ) -> tuple[dict[str, Any], list[binding.Change]]:
+        """The same for code in a worker thread: with what changed in context variables.
+
+        Whichever task runs this for the thread, it is not the one to enter providers in.
+        """
+        before = binding.snapshot()
+        filled = await self._fill(scope, Mode.ELSEWHERE)
+        return filled, binding.changes(before, binding.snapshot())
+
+    async def _fill(self, scope: OpenScope, mode: Mode) -> dict[str, Any]:
+        filled: dict[str, Any] = await self._function(scope.name, mode)(scope)
+        return filled
+
+    def fill_now(self, scope: OpenScope) -> dict[str, Any]:
+        """The same, without awaiting.
+
+        Raises:
+            NotReadyError: Something has to be awaited.
+        """
+        filled: dict[str, Any] = self._function(scope.name, Mode.NOW)(scope)
+        return filled
+
+    def _function(self, scope: str, mode: Mode) -> Callable[[Any], Any]:
+        function = self._functions.get((scope, mode))
+        if function is None:
+            engine = self.engine
+            plan = plan_entry(engine.graph, engine.slots, self.entry, self._edges, scope)
+            function = engine.compile(plan, mode)
+            self._functions[scope, mode] = function
+        return function

@@ -1,0 +1,118 @@
+"""Opening: what `open()` returns. It opens scopes when it is entered, and closes them when left."""
+
+import sys
+import traceback
+import types
+import warnings
+from collections.abc import Mapping, Sequence
+from contextvars import Token
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from lifescope._model.names import Place
+from lifescope._model.provider import Provider
+from lifescope._runtime import binding
+from lifescope._runtime.exits import report
+from lifescope._runtime.loops import is_cancellation
+from lifescope._runtime.scope import OpenScope
+
+if TYPE_CHECKING:
+    from lifescope._runtime.engine import Engine
+
+__all__ = ["Opening"]
+
+
+class Opening:
+    """Opens a scope, and those between; the innermost is current inside the block.
+
+    Args:
+        engine: Whose scopes they are.
+        parent: The scope around them; None for an app scope.
+        name: The innermost one; None for the next narrower.
+        values: What is handed in.
+        frame: The caller's, to say where they were opened.
+        eager: Acquired at once.
+        in_own_task: The task that enters is theirs.
+    """
+
+    _stack: Sequence[str] = ()
+
+    def __init__(
+        self,
+        engine: "Engine",
+        parent: OpenScope | None,
+        name: str | None,
+        values: Mapping[Any, Any],
+        *,
+        frame: types.FrameType | None = None,
+        eager: Sequence[Provider] = (),
+        in_own_task: bool = True,
+    ) -> None:
+        self._engine = engine
+        self._parent = parent
+        self._name = name
+        self._values = values
+        self._place = Place(frame.f_code.co_filename, frame.f_lineno) if frame else None
+        self._eager = eager
+        self._in_own_task = in_own_task
+        self._scopes: list[OpenScope] = []
+        self._token: Token[OpenScope] | None = None
+        if sys.flags.dev_mode and frame is not None:
+            self._stack = traceback.format_stack(frame)
+
+    async def __aenter__(self) -> OpenScope:
+        """Open, make the innermost scope current, and acquire what starts with it."""
+        self._scopes = self._engine.open(
+            self._parent, self._name, self._values, self._place, in_own_task=self._in_own_task
+        )
+        innermost = self._scopes[-1]
+        self._token = binding.current.set(innermost)
+        try:
+            for provider in self._eager:
+                await self._engine.acquirer(innermost, provider)(innermost)
+        except BaseException as error:
+            await self.__aexit__(type(error), error, error.__traceback__)
+            raise
+        return innermost
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: types.TracebackType | None,
+    ) -> None:
+        """Close from the inside out; the block's own error goes on as itself."""
+        for scope in self._scopes:
+            scope.check_closable()
+        applied = [each for scope in self._scopes for each in scope.applied or ()]
+        failures: list[BaseException] = []
+        for scope in reversed(self._scopes):
+            try:
+                if not scope.close_at_once():
+                    await scope.close(error or (failures[0] if failures else None))
+            except BaseException as failure:
+                failures.append(failure)
+                if error is not None and is_cancellation(error) and not is_cancellation(failure):
+                    error = None  # it came from within, and this is what it was about
+        if self._token is not None:
+            token, self._token = self._token, None
+            # What the block itself has set since is its own.
+            unchanged = [t for t, value in applied if t.var.get(None) is value]
+            binding.undo([*unchanged, token])
+        if (failed := report(failures, error)) is not None:
+            raise failed
+
+    def __await__(self) -> NoReturn:
+        """Say what was meant: awaiting does not open anything."""
+        raise TypeError("open() is entered, not awaited: async with container.open() as scope: ...")
+
+    def __del__(self) -> None:
+        """Tell of scopes that nobody can close any more; with `python -X dev`, who opened them."""
+        if self._token is None:
+            return
+        stack = "\n" + "".join(self._stack) if self._stack else ""
+        warnings.warn(
+            f"{self._scopes[-1]!r} was never closed, and what it holds was not released{stack}",
+            ResourceWarning,
+            source=self,
+            stacklevel=2,
+        )

@@ -1,0 +1,117 @@
+"""The handles behind `Lazy`, `Factory` and `Current`, through which T is asked for later."""
+
+from collections.abc import Callable, Generator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from anyio import Lock
+
+from lifescope._model.provider import Kind, Provider
+from lifescope._model.scopes import TRANSIENT
+from lifescope._runtime import binding
+from lifescope._runtime.scope import MISSING, OpenScope
+
+if TYPE_CHECKING:
+    from lifescope._runtime.engine import Engine
+
+__all__ = ["private_scope_class", "relate"]
+
+
+def relate(engine: "Engine", handle: Provider) -> Callable[[OpenScope], object]:
+    """What makes the handle that *handle* stands for, given the scope in which it is asked for."""
+    provider = handle.leads_to
+    if handle.kind is Kind.CURRENT:
+        return lambda scope: _Current(scope.container, provider)
+    if handle.kind is Kind.FACTORY:
+        return lambda scope: _Factory(engine, scope, provider)
+    return lambda scope: _Lazy(scope, provider)
+
+
+class _Lazy:
+    def __init__(self, scope: OpenScope, provider: Provider | None) -> None:
+        self._scope = scope
+        self._provider = provider
+        self._own: object = MISSING
+        self._lock: Lock | None = None
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._get().__await__()
+
+    async def _get(self) -> Any:
+        if self._provider is None:
+            return None
+        if self._provider.scope != TRANSIENT:
+            return await self._scope._acquire(self._provider)
+        if self._own is MISSING:  # nobody but this handle keeps it
+            self._lock = self._lock or Lock()
+            async with self._lock:
+                if self._own is MISSING:
+                    self._own = await self._scope._acquire(self._provider)
+        return self._own
+
+
+class _Current:
+    def __init__(self, container: object, provider: Provider | None) -> None:
+        self._container = container
+        self._provider = provider
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._get().__await__()
+
+    async def _get(self) -> Any:
+        if self._provider is None:
+            return None
+        key: Any = self._provider.key
+        return await binding.find_scope(self._container, str(key)).get(key)
+
+
+class _Factory:
+    def __init__(self, engine: "Engine", scope: OpenScope, provider: Provider | None) -> None:
+        self._engine = engine
+        self._scope = scope
+        self._provider = provider
+
+    def __call__(self) -> "_Block":
+        return _Block(self._engine, self._scope, self._provider)
+
+
+class _Block:
+    """One use of a factory: a scope of its own, which nobody else sees."""
+
+    def __init__(self, engine: "Engine", scope: OpenScope, provider: Provider | None) -> None:
+        self._engine = engine
+        self._outer = scope
+        self._provider = provider
+        self._inner: OpenScope | None = None
+
+    async def __aenter__(self) -> Any:
+        if self._provider is None:
+            return None
+        if self._outer.closed:
+            raise self._outer.closed_error(f"a new {self._provider.key}")
+        self._inner = inner = self._engine.open_private(self._outer)
+        try:
+            return await self._engine.maker(self._outer.name, self._provider)(inner)
+        except BaseException as error:
+            await inner.close(error)
+            raise
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._inner is not None and not self._inner.close_at_once():
+            await self._inner.close(error)
+
+
+def private_scope_class(base: type[OpenScope]) -> type[OpenScope]:
+    """The class of scopes for blocks of factories inside scopes of class *base*."""
+    members: dict[str, Any] = {
+        "name": base.name,
+        "container": base.container,
+        "_engine": base._engine,
+        "_resolvers": {},
+    }
+    return type("OpenScope", (OpenScope,), members)
