@@ -36,6 +36,7 @@ from lifescope.errors import (
     UnknownOverrideError,
     UnknownScopeError,
     UnresolvableAnnotationError,
+    WrongLoopError,
     WrongValueError,
 )
 
@@ -75,6 +76,7 @@ __all__ = [
     "UnknownOverrideError",
     "UnknownScopeError",
     "UnresolvableAnnotationError",
+    "WrongLoopError",
     "WrongValueError",
     "current_scope",
     "inject",

@@ -12,6 +12,7 @@ LifescopeError
 │   ├── UnknownScopeError            a scope that the container does not have
 │   └── InvalidProviderError         something that cannot be a provider
 ├── NoScopeError                     no scope is open here (also LookupError)
+├── WrongLoopError                   the scope belongs to another event loop (also RuntimeError)
 ├── ScopeClosedError                 the scope has ended
 ├── ScopeOrderError                  asked in a scope that is wider than the key's
 ├── SuppliedValueError               a scope was opened with other values than the declared ones
@@ -67,6 +68,7 @@ __all__ = [
     "UnknownOverrideError",
     "UnknownScopeError",
     "UnresolvableAnnotationError",
+    "WrongLoopError",
     "WrongValueError",
 ]
 
@@ -372,6 +374,33 @@ class NoScopeError(LifescopeError, LookupError):
             f"  Elsewhere: async with container.open() as scope: ...\n"
             f"  A new thread sees the scope only if it is started with a copy of the context\n"
             f"  (contextvars.copy_context().run), as anyio.to_thread.run_sync does."
+        )
+
+
+class WrongLoopError(LifescopeError, RuntimeError):
+    """Raised when a scope is asked for something in another event loop than its own.
+
+    What it holds belongs to the loop that opened the app scope: connections, locks, tasks.
+
+    Attributes:
+        scope: The scope's name.
+        wanted: What was asked for.
+        opened_at: Where it was opened, if it was opened by hand.
+    """
+
+    def __init__(self, *, scope: str, wanted: str = "", opened_at: Place | None = None) -> None:
+        super().__init__()
+        self.scope = scope
+        self.wanted = wanted
+        self.opened_at = opened_at
+
+    def __str__(self) -> str:
+        wanted = f"{self.wanted} was asked for, but " if self.wanted else ""
+        opened = f", opened at {self.opened_at}," if self.opened_at else ""
+        return (
+            f'{wanted}the scope "{self.scope}"{opened} belongs to another event loop\n\n'
+            f"  Open an app scope in this loop as well (async with container.open()), or have the\n"
+            f"  other loop do it: anyio.from_thread.run(scope.get, Key), from a worker thread."
         )
 
 

@@ -4,7 +4,7 @@ import inspect
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Any
+from typing import Any, Self
 
 import anyio
 import pytest
@@ -832,3 +832,53 @@ async def test_object_that_asks_in_its_release_gets_what_is_alive(log):
     async with Container(a, provider(B, scope="app")).open() as app:
         await app.get(A)
     assert log.events == ["refused"]
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+async def test_siblings_that_were_acquired_at_once(log, scope):
+    """D03: Whichever came first, each is released before what both of them need."""
+
+    @provider(scope=scope)
+    async def a() -> AsyncIterator[A]:
+        yield A()
+        log("release A")
+
+    def sibling(form: type, waits: int) -> Any:
+        async def acquire(a: A) -> AsyncIterator[Any]:
+            for _ in range(waits):
+                await anyio.lowlevel.checkpoint()
+            yield form(a)
+            log(f"release {form.__name__}")
+
+        return provider(acquire, scope=scope, provides=form)
+
+    container = Container(a, sibling(B, 3), sibling(C, 1))
+    async with container.open() as app, app.open() as request:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(request.get, B)
+            tasks.start_soon(request.get, C)
+    assert sorted(log.events[:2]) == ["release B", "release C"]
+    assert log.events[2:] == ["release A"]
+
+
+async def test_object_with_two_ways_to_close(log):
+    """D16: What can be closed with and without awaiting is entered and left with awaiting."""
+
+    class Both:
+        async def __aenter__(self) -> Self:
+            log("aenter")
+            return self
+
+        async def __aexit__(self, *_: object) -> None:
+            log("aexit")
+
+        def __enter__(self) -> Self:
+            log("enter")
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            log("exit")
+
+    async with Container(provider(Both, scope="app", enter=True)).open() as app:
+        await app.get(Both)
+    assert log.events == ["aenter", "aexit"]

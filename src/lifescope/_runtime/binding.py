@@ -86,6 +86,7 @@ def current_scope() -> "OpenScope":
 
     Raises:
         NoScopeError: None is open.
+        WrongLoopError: It is open in another event loop, and the context was copied.
     """
     return find_scope(None)
 
@@ -95,10 +96,12 @@ def find_scope(container: object | None, wanted: str = "") -> "OpenScope":
 
     Raises:
         NoScopeError: None is open.
+        WrongLoopError: It is open in another event loop, and the context was copied.
     """
     scope = current.get(None)
     while scope is not None:
         if container is None or scope.container is container:
+            scope.check_loop(wanted)
             return scope
         scope = _around(scope)
     raise errors.NoScopeError(wanted=wanted)

@@ -125,6 +125,7 @@ class Engine:
             return self._open_app(name)
         if parent.closed:
             raise parent.closed_error(f'a scope "{name}"')
+        parent.check_loop(f'a scope "{name}"')
         if not in_own_task:
             return self._classes[name](parent, None)
         scope = self._classes[name](parent, loops.current_task())
@@ -187,6 +188,7 @@ class Engine:
         scope.context = binding.snapshot()
         scope._opener = loops.current_task()
         scope.applied = []
+        scope.loop = loops.loop_token()
         scope.token = current_token()
         scope._guard = loops.enter_guard() if loops.is_trio() else None
         for key, value in self.values.items():

@@ -67,10 +67,13 @@ async def release_one(
     hold: Hold,
 ) -> BaseException | None:
     """Leave one provider, within its limit; the error with which that failed."""
-    # An owner keeps to the limit itself; that of whoever waits for it comes after.
+    # An owner keeps to its limit, and to the grace if the scope ends by a cancellation. That
+    # of whoever waits for it comes after; but a cancellation that arrives now is seen here only.
     is_owned = hasattr(handle, "leave_owner")
     hold.limit = None if is_owned else provider.stop_timeout
-    hold.grace = 2 * GRACE if is_owned else GRACE
+    hold.grace = GRACE
+    if is_owned and (provider.stop_timeout is not None or loops.is_cancellation(outcome)):
+        hold.grace += provider.stop_timeout or GRACE
     release = leave(provider, handle, outcome)
     try:
         if loops.is_trio():
@@ -82,7 +85,7 @@ async def release_one(
             return _told(error, provider, outcome)
     if hold.stood_at is not None:
         return errors.ReleaseTimeoutError(
-            provider=str(provider), seconds=hold.seconds or 0.0, stood_at=hold.stood_at
+            provider=str(provider), seconds=hold.seconds or GRACE, stood_at=hold.stood_at
         )
     return None
 
@@ -120,6 +123,8 @@ async def _leave_below(guard: CancelScope, release: Coroutine[Any, Any, None], h
     guard.deadline = current_time() + (hold.limit or hold.grace or math.inf)
     try:
         await release
+        if guard.cancel_called:
+            hold.stood_at = "a line that it has left since"
     except BaseException as error:
         if guard.cancel_called:
             hold.stood_at = stood_at(error)

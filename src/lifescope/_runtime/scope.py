@@ -75,6 +75,7 @@ class OpenScope:
     failure: BaseException | None = None
     context: Context | None = None
     applied: list[tuple[Token[Any], object]] | None = None
+    loop: object | None = None
     token: EventLoopToken | None = None
     _opener: object = None
     _state: State = State.OPEN
@@ -249,6 +250,7 @@ class OpenScope:
     def _start_owner(
         self, key: object, provider: Provider, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Flight:
+        self.check_loop(str(provider.key))
         if self._state:  # a plan that began before: what it needs is about to be released
             raise self.closed_error(str(provider.key))
         # What lives as long as the app starts from the app's context, not from that of the
@@ -320,6 +322,21 @@ class OpenScope:
     def is_abandoned(self) -> bool:
         """Nobody is left who could close it: the task that opened it has ended."""
         return loops.is_done(self._opener)
+
+    def check_loop(self, wanted: str) -> None:
+        """See that it is asked in its own event loop, or in a thread that has none.
+
+        Raises:
+            WrongLoopError: It is not.
+        """
+        scope = self
+        while scope.parent is not None:
+            scope = scope.parent
+        here = loops.loop_token()
+        if here is not None and scope.loop is not None and here is not scope.loop:
+            raise errors.WrongLoopError(
+                scope=self.name, wanted=wanted, opened_at=self.opened_at or scope.opened_at
+            )
 
     def loop_token(self) -> EventLoopToken | None:
         """The event loop to which it belongs, for threads that have to ask there."""
