@@ -125,7 +125,7 @@ class Engine:
             return self._open_app(name)
         if parent.closed:
             raise parent.closed_error(f'a scope "{name}"')
-        parent.check_loop(f'a scope "{name}"')
+        parent.check_loop("a scope inside it")
         if not in_own_task:
             return self._classes[name](parent, None)
         scope = self._classes[name](parent, loops.current_task())

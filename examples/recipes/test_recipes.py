@@ -1,0 +1,82 @@
+"""The recipes do what the pages say."""
+
+import sqlite3
+import threading
+
+import pytest
+
+from recipes import blocking, later, many
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+async def test_lazy_is_made_when_it_is_first_awaited() -> None:
+    async with later.container.open() as app:
+        shop = await app.get(later.Shop)
+        with pytest.raises(Exception, match="SearchIndex is not ready"):
+            app.get_nowait(later.SearchIndex)
+        assert await shop.search("tea") == "tea in SearchIndex"
+        assert isinstance(app.get_nowait(later.SearchIndex), later.SearchIndex)
+
+
+async def test_factory_makes_a_new_one_for_each_block() -> None:
+    async with later.container.open() as app:
+        importer = await app.get(later.Importer)
+        assert await importer.run(3) == 3
+        assert len(later.WORKERS) == 3
+        assert not any(worker.is_open for worker in later.WORKERS)
+
+
+async def test_current_is_that_of_the_request() -> None:
+    async with later.container.open() as app:
+        log = await app.get(later.AuditLog)
+        for what in ("came", "went"):
+            async with app.open():
+                await log.write(what)
+        assert log.lines == ["Ada: came", "Grace: went"]
+        with pytest.raises(Exception, match='scope "app"'):
+            await log.write("nobody")
+
+
+async def test_everything_in_the_list_in_the_order_of_declaration() -> None:
+    async with many.container.open() as app:
+        assert await (await app.get(many.Health)).report() == [True, False]
+
+
+async def test_decorator_is_what_everybody_gets() -> None:
+    async with many.container.open() as app:
+        rates = await app.get(many.Rates)
+        assert isinstance(rates, many.CachedRates)
+        assert [await rates.rate("EUR"), await rates.rate("EUR")] == [1.5, 1.5]
+        assert many.BankRates.asked == 1
+
+
+async def test_one_provider_for_every_type() -> None:
+    async with many.container.open() as app:
+        report = await app.get(many.Report)
+        assert report.orders.model is many.Order
+        assert report.customers.model is many.Customer
+        assert await app.get(many.Repository[many.Order]) is report.orders
+
+
+async def test_blocking_provider_runs_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    connect = sqlite3.connect
+
+    def noted(*args: object, **kwargs: object) -> object:
+        threads.append(threading.get_ident())
+        return connect(*args, **kwargs)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(sqlite3, "connect", noted)
+    async with blocking.container.open() as app:
+        connection = await app.get(sqlite3.Connection)
+        assert connection.execute("select 1").fetchone() == (1,)
+    assert threads
+    assert threading.get_ident() not in threads
+    with pytest.raises(sqlite3.ProgrammingError):
+        connection.execute("select 1")
