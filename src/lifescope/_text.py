@@ -4,9 +4,9 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from lifescope._model.names import Place
-from lifescope._model.provider import Link
+from lifescope._model.provider import Link, Provider
 
-__all__ = ["bullets", "chain", "join", "numbered"]
+__all__ = ["bullets", "chain", "join", "keys", "numbered"]
 
 
 def chain(links: Sequence[Link], end: str = "") -> str:
@@ -58,3 +58,9 @@ def _asked(link: Link) -> str:
 
 def _place(place: Place | None) -> str:
     return str(place) if place else "(no source)"
+
+
+def keys(provider: Provider) -> str:
+    """What *provider* offers; a contribution offers a part of a list."""
+    spelled = ", ".join(map(str, provider.keys))
+    return f"list[{spelled}]" if provider.many else spelled

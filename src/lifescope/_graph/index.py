@@ -55,7 +55,7 @@ class Index:
         self.lock = threading.RLock()  # keys that turn up later may do so in several threads
         self._by_key: dict[Key, Provider] = {}
         self._below: dict[tuple[Provider, Key], Provider] = {}
-        self._contributions: dict[Key, list[Provider]] = {}
+        self._contributors: list[Provider] = []
         self._decorators: list[Provider] = []
         self._open: list[Provider] = []
         self._instances: dict[tuple[Provider, tuple[Any, ...]], Provider] = {}
@@ -70,15 +70,11 @@ class Index:
     def _sort_in(self, provider: Provider) -> list[tuple[Key, Provider]]:
         """Put it where it belongs; the keys under which it is found as it is."""
         pattern = generics.pattern_of(provider)
-        if provider.decorate:
-            self._decorators.append(pattern or provider)
+        if provider.decorate or provider.many:
+            of_its_kind = self._decorators if provider.decorate else self._contributors
+            of_its_kind.append(pattern or provider)
             if pattern is None:
                 self._pending.append(provider)
-            return []
-        if provider.many:
-            self._pending.append(provider)
-            for key in provider.keys:
-                self._contributions.setdefault(key, []).append(provider)
             return []
         if pattern is not None:
             self._open.append(pattern)
@@ -166,10 +162,11 @@ class Index:
         if kind is None:
             return None
         inner = as_key(get_args(key.form)[0])
-        edge = self.edge(Parameter("T", Key(inner.form, inner.name or key.name)))
+        asked = Parameter("T", Key(inner.form, inner.name or key.name))
+        edge = self.edge(asked)
         if edge is None:
             return None
-        handle = Provider((key,), TRANSIENT, kind, cls, leads_to=edge.provider)
+        handle = Provider((key,), TRANSIENT, kind, cls, (asked,), leads_to=edge.provider)
         # Whoever reads what is current keeps nothing, and is bound to nothing.
         return self._add(handle, [] if kind is Kind.CURRENT else [edge])
 
@@ -178,7 +175,9 @@ class Index:
         if get_origin(key.form) is not list:
             return None
         member = as_key(get_args(key.form)[0])
-        contributions = self._contributions.get(Key(member.form, member.name or key.name), [])
+        member = Key(member.form, member.name or key.name)
+        found = [self._for_key(provider, member) for provider in self._contributors]
+        contributions = [provider for provider in found if provider is not None]
         return self._list_of(key, contributions) if contributions else None
 
     def _list_of(self, key: Key, contributions: Sequence[Provider]) -> Provider:
@@ -213,6 +212,10 @@ class Index:
             self.problems.append(errors.DuplicateProviderError(key=key, providers=best))
         return self._instance_of(best[0], key) if best else None
 
+    def _for_key(self, provider: Provider, key: Key) -> Provider | None:
+        """*provider*, or what an open one makes for *key*; None if it does not fit."""
+        return provider if key in provider.keys else self._instance_of(provider, key)
+
     def _instance_of(self, provider: Provider, key: Key) -> Provider | None:
         """*provider*, for the type arguments that *key* has; None if it does not fit."""
         binding: dict[Any, Any] = {}
@@ -238,7 +241,7 @@ class Index:
         if key in self._undecorated:
             return provider
         for decorator in self._decorators:
-            fitting = decorator if key in decorator.keys else self._instance_of(decorator, key)
+            fitting = self._for_key(decorator, key)
             if fitting is not None:
                 self._below[fitting, key] = provider
                 provider = fitting

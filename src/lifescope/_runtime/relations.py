@@ -21,7 +21,8 @@ def relate(engine: "Engine", handle: Provider) -> Callable[[OpenScope], object]:
     """What makes the handle that *handle* stands for, given the scope in which it is asked for."""
     provider = handle.leads_to
     if handle.kind is Kind.CURRENT:
-        return lambda scope: _Current(scope.container, provider)
+        key = handle.parameters[0].key
+        return lambda scope: _Current(scope.container, key if provider is not None else None)
     if handle.kind is Kind.FACTORY:
         return lambda scope: _Factory(engine, scope, provider)
     return lambda scope: _Lazy(scope, provider)
@@ -51,18 +52,17 @@ class _Lazy:
 
 
 class _Current:
-    def __init__(self, container: object, provider: Provider | None) -> None:
+    def __init__(self, container: object, key: Any) -> None:
         self._container = container
-        self._provider = provider
+        self._key = key
 
     def __await__(self) -> Generator[Any, Any, Any]:
         return self._get().__await__()
 
     async def _get(self) -> Any:
-        if self._provider is None:
+        if self._key is None:
             return None
-        key: Any = self._provider.key
-        return await binding.find_scope(self._container, str(key)).get(key)
+        return await binding.find_scope(self._container, str(self._key)).get(self._key)
 
 
 class _Factory:

@@ -1,0 +1,100 @@
+"""Every exception class of lifescope. Data is in the attributes; the text is made from it.
+
+LifescopeError
+├── GraphError                       found when a container is built; `.problems` has them all
+│   ├── MissingProviderError         nothing provides a key (also LookupError)
+│   ├── DuplicateProviderError       two providers for one key
+│   ├── CycleError                   providers that need each other
+│   ├── CaptiveDependencyError       a longer-lived object needs a shorter-lived one
+│   ├── UnannotatedError             a parameter or a result without annotation
+│   ├── UnresolvableAnnotationError  an annotation that names something unknown
+│   ├── AmbiguousContextManagerError to enter it or not to enter it?
+│   ├── UnknownScopeError            a scope that the container does not have
+│   └── InvalidProviderError         something that cannot be a provider
+├── NoScopeError                     no scope is open here (also LookupError)
+├── WrongLoopError                   the scope belongs to another event loop (also RuntimeError)
+├── ScopeClosedError                 the scope has ended
+├── ScopeOrderError                  asked in a scope that is wider than the key's
+├── SuppliedValueError               a scope was opened with other values than the declared ones
+├── NotReadyError                    asked without awaiting for something that must be awaited
+├── LifespanNotRunError              a request came, but no lifespan is running for it
+├── ClientDisconnectedError          told to providers: the client has gone
+├── NoYieldError, SecondYieldError   a generator that does not yield exactly once
+├── WrongValueError                  a provider that gives something else (also TypeError)
+├── AcquisitionLoopError             an acquisition that waits for itself
+├── AcquisitionTimeoutError          an acquisition took too long (also TimeoutError)
+├── CrashError                       a task that a provider runs has failed
+├── OverrideError
+│   ├── UnknownOverrideError         nothing provides the key that is overridden (also LookupError)
+│   └── LateOverrideError            the app scope is open already
+├── ReleaseTimeoutError              a release took too long (also TimeoutError)
+└── ReleaseError                     several releases failed (an ExceptionGroup)
+"""
+
+from lifescope.errors._asking import (
+    LifespanNotRunError,
+    NoScopeError,
+    NotReadyError,
+    ScopeClosedError,
+    ScopeOrderError,
+    SuppliedValueError,
+    WrongLoopError,
+)
+from lifescope.errors._base import LifescopeError
+from lifescope.errors._graph import (
+    AmbiguousContextManagerError,
+    CaptiveDependencyError,
+    CycleError,
+    DuplicateProviderError,
+    GraphError,
+    InvalidProviderError,
+    MissingProviderError,
+    UnannotatedError,
+    UnknownScopeError,
+    UnresolvableAnnotationError,
+)
+from lifescope.errors._lifetimes import (
+    AcquisitionLoopError,
+    AcquisitionTimeoutError,
+    ClientDisconnectedError,
+    CrashError,
+    NoYieldError,
+    ReleaseError,
+    ReleaseTimeoutError,
+    SecondYieldError,
+    WrongValueError,
+)
+from lifescope.errors._overrides import LateOverrideError, OverrideError, UnknownOverrideError
+
+__all__ = [
+    "AcquisitionLoopError",
+    "AcquisitionTimeoutError",
+    "AmbiguousContextManagerError",
+    "CaptiveDependencyError",
+    "ClientDisconnectedError",
+    "CrashError",
+    "CycleError",
+    "DuplicateProviderError",
+    "GraphError",
+    "InvalidProviderError",
+    "LateOverrideError",
+    "LifescopeError",
+    "LifespanNotRunError",
+    "MissingProviderError",
+    "NoScopeError",
+    "NoYieldError",
+    "NotReadyError",
+    "OverrideError",
+    "ReleaseError",
+    "ReleaseTimeoutError",
+    "ScopeClosedError",
+    "ScopeOrderError",
+    "SecondYieldError",
+    "SuppliedValueError",
+    "UnannotatedError",
+    "UnknownOverrideError",
+    "UnknownScopeError",
+    "UnresolvableAnnotationError",
+    "WrongLoopError",
+    "WrongValueError",
+]

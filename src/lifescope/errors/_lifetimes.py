@@ -1,0 +1,183 @@
+"""Raised while something is acquired, kept or released."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from lifescope._model.keys import Key
+from lifescope.errors._base import LifescopeError
+
+__all__ = [
+    "AcquisitionLoopError",
+    "AcquisitionTimeoutError",
+    "ClientDisconnectedError",
+    "CrashError",
+    "NoYieldError",
+    "ReleaseError",
+    "ReleaseTimeoutError",
+    "SecondYieldError",
+    "WrongValueError",
+]
+
+
+class ClientDisconnectedError(LifescopeError):
+    """Raised at the `yield` of request-scoped providers when the client has gone away.
+
+    That is before it had the whole response, and nothing else has gone wrong. Nobody raises it
+    to you: it only tells providers not to commit.
+    """
+
+    def __str__(self) -> str:
+        return "the client disconnected before it had the whole response"
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class NoYieldError(LifescopeError):
+    """Raised when a generator provider ends without having yielded.
+
+    Attributes:
+        provider: The provider, with its place.
+    """
+
+    provider: str
+
+    def __str__(self) -> str:
+        return f"{self.provider} ended without a yield; a generator provider yields exactly once"
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class SecondYieldError(LifescopeError):
+    """Raised when a generator provider yields again when it should end.
+
+    Attributes:
+        provider: The provider, with its place.
+    """
+
+    provider: str
+
+    def __str__(self) -> str:
+        return f"{self.provider} yielded a second time; a generator provider yields exactly once"
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class WrongValueError(LifescopeError, TypeError):
+    """Raised when a provider gives something else than its annotation says.
+
+    It is checked where that costs next to nothing: that the result is not None, and where its
+    type is a plain class, that it is an instance of it.
+
+    Attributes:
+        provider: The provider, with its place.
+        key: What it says it provides.
+        given: The name of the type of what it gave.
+    """
+
+    provider: str
+    key: Key
+    given: str
+
+    def __str__(self) -> str:
+        gave = "None" if self.given == "NoneType" else f"an object of type {self.given}"
+        return (
+            f"{self.provider} is to provide {self.key}, but gave {gave}\n\n"
+            f"  Is a return or yield missing, or is its annotation wrong?"
+        )
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class AcquisitionLoopError(LifescopeError):
+    """Raised when an acquisition waits for its own end.
+
+    Attributes:
+        providers: Who waits for whom, each with its place; the last waits for the first.
+    """
+
+    providers: Sequence[str]
+
+    def __str__(self) -> str:
+        circle = "\n".join(f"  - {name}" for name in self.providers)
+        waits = "waits for itself" if len(self.providers) == 1 else "wait for each other"
+        return (
+            f"while being acquired, this {waits}:\n\n{circle}\n\n"
+            f"  Somebody asks the scope for what needs it in turn. Make that a parameter, so\n"
+            f"  that the check of the graph can see the circle."
+        )
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class AcquisitionTimeoutError(LifescopeError, TimeoutError):
+    """Raised when an acquisition exceeds its `start_timeout` and is cancelled.
+
+    Attributes:
+        provider: The provider, with its place.
+        seconds: The limit.
+        stood_at: The line of users' code at which the acquisition was waiting.
+    """
+
+    provider: str
+    seconds: float
+    stood_at: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.provider} was not acquired within {self.seconds:g} seconds and was "
+            f"cancelled; it stood at {self.stood_at}"
+        )
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class CrashError(LifescopeError):
+    """Raised at the `yield` of providers whose scope ends because another one has crashed.
+
+    That is: a task that it runs, in a task group around its `yield`, has failed. The scope is
+    cancelled, everything is released, and what the crashed provider raises comes out. This
+    error comes out only if it raises nothing.
+
+    Attributes:
+        provider: The provider that crashed, with its place.
+    """
+
+    provider: str
+
+    def __str__(self) -> str:
+        return f"{self.provider} was interrupted while in use: a task that it runs has failed"
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class ReleaseTimeoutError(LifescopeError, TimeoutError):
+    """Raised when a release exceeds its limit and is cancelled; the others still run.
+
+    Attributes:
+        provider: The provider, with its place.
+        seconds: The limit.
+        stood_at: The line of users' code at which the release was waiting.
+    """
+
+    provider: str
+    seconds: float
+    stood_at: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.provider} was not released within {self.seconds:g} seconds and was "
+            f"cancelled; it stood at {self.stood_at}"
+        )
+
+
+# The stub of ExceptionGroup is generic, the class itself is too: spelled once for both.
+if TYPE_CHECKING:
+    _Group = ExceptionGroup[Exception]
+else:
+    _Group = ExceptionGroup
+
+
+class ReleaseError(LifescopeError, _Group):
+    """Raised when more than one release failed; every error is in `exceptions`.
+
+    A release that fails alone raises its own error. A scope that ends with an error of its
+    own raises that, with a note about each failed release.
+    """
+
+    def derive(self, excs: Sequence[Exception], /) -> Self:  # type: ignore[override]
+        """Keep the class when `except*` splits the group (PEP 654)."""
+        return type(self)(self.message, excs)
