@@ -49,13 +49,18 @@ def canonical(key: Key) -> Key:
     variables = getattr(key.form, "__parameters__", ())
     if not is_open(key.form) or not variables:
         return key
-    numbered = {variable: _Numbered(number) for number, variable in enumerate(variables)}
+    numbered = {
+        variable: _Numbered(number, variable.__bound__, variable.__constraints__)
+        for number, variable in enumerate(variables)
+    }
     return Key(("generic", _parts(key.form, numbered)), key.name)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Numbered:
     number: int
+    bound: Any
+    constraints: tuple[Any, ...]
 
 
 def _parts(form: Any, numbered: Mapping[Any, _Numbered]) -> Any:
@@ -118,6 +123,9 @@ def instantiate(provider: Provider, binding: _Binding, provided: Any) -> Provide
     parameters: list[Parameter] = []
     classes: dict[str, Any] = {}
     for parameter in provider.parameters:
+        if not is_open(parameter.key.form):
+            parameters.append(parameter)
+            continue
         key = Key(_substitute(parameter.key.form, binding), parameter.key.name)
         if _is_class_of_variable(parameter.key.form) and not provided(key):
             classes[parameter.name] = get_args(key.form)[0]

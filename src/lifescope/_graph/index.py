@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Optional, get_args, get_origin
 
 from lifescope import errors
+from lifescope._declare.annotations import without_none
 from lifescope._graph import generics
 from lifescope._model.keys import Key, as_key
 from lifescope._model.provider import Edge, Kind, Parameter, Provider
@@ -102,9 +103,10 @@ class Index:
     def edge(self, parameter: Parameter, asker: Provider | None = None) -> Edge | None:
         """What to pass to *asker* for *parameter*; None where nothing can be."""
         key, provider = parameter.key, None
-        if asker is not None:
-            provider = self._below.get((asker, key))
-        if provider is None and parameter.optional:
+        if asker is not None and asker.decorate and key in asker.keys:
+            wrapped = self._wrapped_by(asker, key)
+            return Edge(parameter, wrapped) if wrapped is not None else None
+        if parameter.optional:
             provider = self.find(Key(Optional[key.form], key.name))  # noqa: UP045
         provider = provider or self.find(key)
         if provider is None and not (parameter.optional or parameter.has_default):
@@ -112,6 +114,18 @@ class Index:
             if provider is None:
                 return None
         return Edge(parameter, provider)
+
+    def base(self, key: Key) -> Provider | None:
+        """The provider of *key* without its decorators."""
+        provider = self.find(key)
+        while provider is not None and (provider, key) in self._below:
+            provider = self._below[provider, key]
+        return provider
+
+    def _wrapped_by(self, decorator: Provider, key: Key) -> Provider | None:
+        if self.find(key) is None:
+            self._empty_collection(key)
+        return self._below.get((decorator, key))
 
     def connect(self) -> list[Provider]:
         """Draw the edges of every provider that has none yet, and of those that follow from it.
@@ -128,10 +142,11 @@ class Index:
             found: list[Edge] = []
             for parameter in provider.parameters:
                 edge = self.edge(parameter, provider)
-                if edge is None:
-                    self.gaps.append((provider, parameter))
-                else:
+                if edge is not None:
                     found.append(edge)
+                elif all(known is not parameter for _, known in self.gaps):
+                    # Instances of an open provider share the parameters that are not open.
+                    self.gaps.append((provider, parameter))
             self.edges[provider] = tuple(found)
         return connected
 
@@ -162,7 +177,8 @@ class Index:
         if kind is None:
             return None
         inner = as_key(get_args(key.form)[0])
-        asked = Parameter("T", Key(inner.form, inner.name or key.name))
+        form, optional = without_none(inner.form)
+        asked = Parameter("T", Key(form, inner.name or key.name), optional)
         edge = self.edge(asked)
         if edge is None:
             return None
@@ -194,8 +210,8 @@ class Index:
         if get_origin(key.form) is not list or generics.is_open(key.form):
             return None
         with self.lock:
-            empty = self._by_key[key] = self._list_of(key, [])
-        return empty
+            self._by_key[key] = self._outermost(key, self._list_of(key, []))
+        return self._by_key[key]
 
     def _instance(self, key: Key) -> Provider | None:
         """What the open provider that fits *key* best makes for it."""
@@ -230,9 +246,9 @@ class Index:
         if instance is None:
             instance = generics.instantiate(provider, binding, self._by_key.__contains__)
             self._instances[identity] = instance
-            if generics.depth(key.form for key in instance.keys) <= _DEEPEST:
-                self._pending.append(instance)
-            else:
+            self._pending.append(instance)
+            if generics.depth(key.form for key in instance.keys) > _DEEPEST:
+                self.edges[instance] = ()  # goes no deeper
                 self.problems.append(_endless(provider))
         return instance
 

@@ -297,19 +297,46 @@ def _captives(
     graph: Graph, providers: Iterable[Provider], in_cycles: set[Provider]
 ) -> list[errors.GraphError]:
     """Longer-lived providers that need shorter-lived ones, also through transients."""
+    ordered = graph.needed(providers)
+    narrowest = _narrowest(graph, ordered)
     problems: list[errors.GraphError] = []
-    narrowest: dict[Provider, tuple[int, Edge | None]] = {}
-    for provider in graph.needed(providers):
-        ranks = [(_rank(graph, edge, narrowest), edge) for edge in graph.needs(provider)]
-        narrowest[provider] = max(ranks, key=lambda pair: pair[0], default=(0, None))
+    for provider in ordered:
         if provider.scope == TRANSIENT or provider in in_cycles:
             continue
         own = graph.scopes.rank(provider.scope)
-        problems += [_captive(provider, edge, narrowest) for rank, edge in ranks if rank > own]
+        problems += [
+            _captive(provider, edge, narrowest)
+            for edge in graph.needs(provider)
+            if _rank(graph, edge, narrowest) > own
+        ]
     return problems
 
 
-def _rank(graph: Graph, edge: Edge, narrowest: dict[Provider, tuple[int, Edge | None]]) -> int:
+_Narrowest = dict[Provider, tuple[int, Edge | None]]
+
+
+def _narrowest(graph: Graph, ordered: Sequence[Provider]) -> _Narrowest:
+    """For each transient the narrowest scope that it needs, and the edge that leads there.
+
+    One pass is enough, as what is needed comes first; unless a circle through a factory, which
+    is allowed, leads back to a transient.
+    """
+    narrowest: _Narrowest = {}
+    changed = True
+    while changed:
+        changed = False
+        for provider in ordered:
+            if provider.scope != TRANSIENT:
+                continue
+            for edge in graph.needs(provider):
+                rank = _rank(graph, edge, narrowest)
+                if rank > narrowest.get(provider, (0, None))[0]:
+                    narrowest[provider] = (rank, edge)
+                    changed = True
+    return narrowest
+
+
+def _rank(graph: Graph, edge: Edge, narrowest: _Narrowest) -> int:
     """The rank of the scope that *edge* leads to; through a transient, of what that needs."""
     if edge.provider is None:
         return 0
@@ -318,9 +345,7 @@ def _rank(graph: Graph, edge: Edge, narrowest: dict[Provider, tuple[int, Edge | 
     return graph.scopes.rank(edge.provider.scope)
 
 
-def _captive(
-    outer: Provider, first: Edge, narrowest: dict[Provider, tuple[int, Edge | None]]
-) -> errors.CaptiveDependencyError:
+def _captive(outer: Provider, first: Edge, narrowest: _Narrowest) -> errors.CaptiveDependencyError:
     links: list[Link] = []
     current, edge = outer, first
     while True:

@@ -28,6 +28,7 @@ def plan_anew(graph: Graph, slots: Slots, provider: Provider, scope: str) -> Pla
     What decorates it is made anew together with it; what it needs besides is shared.
     """
     planner = _Planner(graph, slots, scope, _anew(graph, provider))
+    planner.open_scope += ".parent" * planner.hops_to(provider.scope)
     result = planner.place(Edge(Parameter("", provider.key), provider))
     return planner.plan(f"make_{_snake(provider.key)}", [Argument(result)], provider)
 
@@ -75,6 +76,7 @@ class _Planner:
         self.anew = anew or frozenset[Provider]()
         # A private scope is one further in, and shows itself to nobody.
         self.further_in = 0 if anew is None else 1
+        self.open_scope = "scope"
         self.steps: list[Step] = []
         self.placed: dict[Provider, str] = {}
         self.last: dict[str, int] = {}
@@ -110,7 +112,7 @@ class _Planner:
         if edge.provider is None:
             return "None"
         if edge.provider.kind is Kind.SCOPE:
-            return "scope.parent" if self.further_in else "scope"
+            return self.open_scope
         return self.placed.get(edge.provider)
 
     def _frame(self, edge: Edge) -> _Frame:
@@ -127,8 +129,13 @@ class _Planner:
     def _hops(self, provider: Provider) -> int:
         if provider.scope == TRANSIENT or provider in self.anew:
             return 0
+        return self.hops_to(provider.scope)
+
+    def hops_to(self, scope: str) -> int:
+        """How many scopes further out the one called *scope* is; where transients look like it."""
         scopes = self.graph.scopes
-        return scopes.rank(self.scope) - scopes.rank(provider.scope) + self.further_in
+        own = scopes.rank(self.scope)
+        return own - (own if scope == TRANSIENT else scopes.rank(scope)) + self.further_in
 
     def _pass(self, frame: _Frame, edge: Edge, expression: str) -> None:
         """Pass by position as long as there is no gap: that is the faster call."""
@@ -145,7 +152,7 @@ class _Planner:
         hops = self._hops(provider)
         arguments = tuple(frame.arguments)
         if provider.kind.is_relation:
-            arguments = (Argument("scope.parent" if self.further_in else "scope"),)
+            arguments = (Argument(self.open_scope),)
         self.steps.append(Step(provider, variable, arguments, hops, slot))
         if is_kept:
             self.placed[provider] = variable

@@ -192,7 +192,7 @@ class Engine:
         scope.token = current_token()
         scope._guard = loops.enter_guard() if loops.is_trio() else None
         for key, value in self.values.items():
-            provider = self.graph.find(key)
+            provider = self.graph.index.base(key)
             assert provider is not None
             setattr(scope, self.slots[provider], value)
         self._apps.add(scope)
@@ -251,7 +251,7 @@ class Engine:
         given: dict[Provider, Any] = {}
         unknown: list[Key] = []
         for form, value in values.items():
-            provider = self.graph.find(as_key(form))
+            provider = self.graph.index.base(as_key(form))
             if as_key(form) in self._overridden:
                 continue  # the code that hands it in need not know
             if provider is None or provider.kind is not Kind.SUPPLIED or provider.scope != name:

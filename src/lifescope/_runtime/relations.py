@@ -43,6 +43,8 @@ class _Lazy:
             return None
         if self._provider.scope != TRANSIENT:
             return await self._scope._acquire(self._provider)
+        if self._scope.closed:
+            raise self._scope.closed_error(str(self._provider.key))
         if self._own is MISSING:  # nobody but this handle keeps it
             self._lock = self._lock or Lock()
             async with self._lock:
@@ -87,6 +89,8 @@ class _Block:
     async def __aenter__(self) -> Any:
         if self._provider is None:
             return None
+        if self._inner is not None:
+            raise RuntimeError("a block of a factory is entered once; call the factory again")
         if self._outer.closed:
             raise self._outer.closed_error(f"a new {self._provider.key}")
         self._inner = inner = self._engine.open_private(self._outer)
