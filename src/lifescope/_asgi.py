@@ -16,7 +16,7 @@ from lifescope import errors
 from lifescope._declare.signatures import by_name, called_function, read_entry
 from lifescope._model.names import spell_callable
 from lifescope._model.scopes import CALL, REQUEST
-from lifescope._runtime import binding, loops
+from lifescope._runtime import binding, guards, loops
 from lifescope._runtime.engine import Engine
 from lifescope._runtime.filling import Filler
 from lifescope._runtime.opening import Opening
@@ -165,7 +165,7 @@ class Root:
         engine = self._engine()
         eager = engine.eager_providers(unless_told=True)
         async with Opening(engine, None, None, self._values, eager=eager) as scope:
-            scope._guard = scope._guard or loops.enter_guard()
+            scope._guard = scope._guard or guards.enter_early()
             async with self._app(engine, scope) as app:
                 yield _Live(app, scope, state)
 

@@ -9,7 +9,17 @@ beside the folder that `mypy` and `pyright` check by themselves.
 from fastapi import FastAPI
 
 import lifescope.integrations.fastapi
-from lifescope import Container, Inject, OpenScope, inject, provider, supplied
+from lifescope import (
+    Container,
+    Current,
+    Factory,
+    Inject,
+    Lazy,
+    OpenScope,
+    inject,
+    provider,
+    supplied,
+)
 
 
 class Engine:
@@ -108,3 +118,34 @@ async def calls() -> None:
 container.override()  # E: call-overload | reportCallIssue
 container.override(3)  # E: call-overload | reportArgumentType
 container.override(Engine)  # E: call-overload | reportArgumentType
+
+# --- Lazy, Factory, Current -----------------------------------------------------------------
+
+
+async def uses(lazy: Lazy[Engine], factory: Factory[Engine], current: Current[Engine]) -> None:
+    other: Other = await lazy  # E: assignment | reportAssignmentType
+    not_awaited: Engine = lazy  # E: assignment | reportAssignmentType
+    read: Other = await current  # E: assignment | reportAssignmentType
+    made: Engine = factory()  # E: assignment | reportAssignmentType
+    await factory()  # E: misc | reportGeneralTypeIssues
+    lazy()  # E: operator | reportCallIssue
+    async with factory() as engine:
+        wrong: Other = engine  # E: assignment | reportAssignmentType
+    async with factory(3):  # E: call-arg | reportCallIssue
+        pass
+    with factory():  # E: attr-defined | reportGeneralTypeIssues
+        pass
+    async with lazy:  # E: attr-defined | reportGeneralTypeIssues
+        pass
+    del other, not_awaited, read, made, wrong
+
+
+async def hands_over(scope: OpenScope, lazy: Lazy[Engine]) -> None:
+    handle: Lazy[Other] = lazy  # E: assignment | reportAssignmentType
+    asked: Lazy[Other] = await scope.get(Lazy[Engine])  # E: arg-type | reportAssignmentType
+    given: Engine = await scope.get(Lazy[Engine])  # E: arg-type | reportAssignmentType
+    del handle, asked, given
+
+
+provider(Engine, scope="app", thread="yes")  # E: call-overload | reportArgumentType
+provider(Engine, scope="app", start_timeout="1s")  # E: call-overload | reportArgumentType

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, overload
 
 from typing_extensions import TypeForm
 
-from lifescope._model.names import Place
+from lifescope._model.names import Place, unwrap
 from lifescope._model.provider import Declaration
 
 __all__ = ["MARK", "local_names", "provider", "supplied"]
@@ -161,7 +161,7 @@ def _forms(provides: Any) -> tuple[Any, ...] | None:
 
 
 def _place(target: Any, frame: types.FrameType) -> Place:
-    code = getattr(target, "__code__", None)
+    code = getattr(unwrap(target), "__code__", None)
     if isinstance(code, types.CodeType):
         return Place(code.co_filename, code.co_firstlineno)
     return Place(frame.f_code.co_filename, frame.f_lineno)

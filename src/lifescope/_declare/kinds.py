@@ -60,6 +60,7 @@ def read_declaration(declaration: Declaration) -> tuple[Provider | None, list[er
         for position, parameter in enumerate(signature.parameters.values())
     ]
     kind, result, target = _kind(declaration, reader, signature)
+    is_async = kind.is_async
     if declaration.thread:
         kind = _IN_THREAD.get(kind, kind)
     keys = _keys(declaration, reader, result)
@@ -84,16 +85,16 @@ def read_declaration(declaration: Declaration) -> tuple[Provider | None, list[er
         place=declaration.place,
         result=_checked_against(declaration, result),
     )
-    _check_options(declaration, provider, reader)
+    _check_options(declaration, provider, is_async, reader)
     return provider, reader.problems
 
 
-def _check_options(declaration: Declaration, provider: Provider, reader: Reader) -> None:
+def _check_options(
+    declaration: Declaration, provider: Provider, is_async: bool, reader: Reader
+) -> None:
     """Find options of `@provider` that contradict each other, or what they are said of."""
     reasons: list[str] = []
-    called = called_function(declaration.target)
-    is_async = inspect.iscoroutinefunction(called) or inspect.isasyncgenfunction(called)
-    if declaration.thread and (is_async or provider.kind not in _IN_THREAD.values()):
+    if declaration.thread and is_async:
         reasons.append("says thread=True, which is for code that blocks, but is async")
     several = [n for n in ("replace", "decorate", "many") if getattr(declaration, n)]
     if len(several) > 1:

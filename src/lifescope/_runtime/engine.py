@@ -26,7 +26,7 @@ from lifescope._model.scopes import CALL, REQUEST
 from lifescope._plan.compile import Compiled, Hooks, compile_plan
 from lifescope._plan.planner import plan_anew, plan_provider
 from lifescope._plan.steps import Mode, Plan, Slots
-from lifescope._runtime import binding, connections, loops
+from lifescope._runtime import binding, connections, guards, loops
 from lifescope._runtime.failures import describe_failure
 from lifescope._runtime.filling import Filler
 from lifescope._runtime.opening import Opening
@@ -129,8 +129,7 @@ class Engine:
         if not in_own_task:
             return self._classes[name](parent, None)
         scope = self._classes[name](parent, loops.current_task())
-        # Only trio needs one: what is opened by hand may be left in another order.
-        scope._guard = loops.enter_guard() if loops.is_trio() else None
+        scope.mark_level()
         return scope
 
     def open_request(self, app: OpenScope, connection: tuple[Any, Any, Any]) -> OpenScope:
@@ -138,7 +137,7 @@ class Engine:
         scope, task = app, loops.current_task()
         for name in self._to_request:
             scope = self._classes[name](scope, task)
-        scope._guard = loops.enter_guard()
+        scope._guard = guards.enter_early()
         scope.connection = connection
         scope.outside = self._other_scope(scope)
         return scope
@@ -190,7 +189,7 @@ class Engine:
         scope.applied = []
         scope.loop = loops.loop_token()
         scope.token = current_token()
-        scope._guard = loops.enter_guard() if loops.is_trio() else None
+        scope.mark_level()
         for key, value in self.values.items():
             provider = self.graph.index.base(key)
             assert provider is not None
@@ -361,7 +360,7 @@ class Engine:
         if cls is None:
             cls = self._private_classes[parent.name] = private_scope_class(type(parent))
         scope = cls(parent, loops.current_task())
-        scope._guard = loops.enter_guard() if loops.is_trio() else None
+        scope.mark_level()
         return scope
 
     def maker(self, name: str, provider: Provider) -> Callable[[Any], Awaitable[Any]]:

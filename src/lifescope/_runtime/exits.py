@@ -10,7 +10,7 @@ import math
 from collections.abc import Coroutine
 from typing import Any
 
-from anyio import CancelScope, current_time
+from anyio import CancelScope, current_effective_deadline, current_time
 
 from lifescope import errors
 from lifescope._model.provider import Kind, Provider
@@ -47,7 +47,7 @@ async def release_all(
         return []
     failures: list[BaseException] = []
     hold = Hold(GRACE, is_cancelled=loops.is_cancellation(outcome), guard=guard)
-    if guard is not None and loops.is_trio():
+    if guard is not None and (loops.is_trio() or current_effective_deadline() == -math.inf):
         guard.shield = True
     while exits:
         provider, handle = exits.pop()

@@ -10,14 +10,14 @@ import math
 import sys
 from collections.abc import Awaitable, Callable
 from contextvars import Context
-from typing import Any
+from typing import Any, cast
 
 from anyio import CancelScope, current_effective_deadline
 
 __all__ = [
     "cancel",
+    "cancel_scope_here",
     "current_task",
-    "enter_guard",
     "is_being_cancelled",
     "is_cancellation",
     "is_done",
@@ -39,35 +39,6 @@ def _trio() -> Any:
 def is_trio() -> bool:
     """Whether trio runs the current task."""
     return _trio() is not None
-
-
-def enter_guard() -> CancelScope | None:
-    """A cancel scope around the task's further work, to be shielded at its end.
-
-    None where nothing calls for one: on asyncio, outside of any cancel scope of anyio, a
-    cancellation is an event, and is held back when it arrives.
-    """
-    if not is_trio() and not _is_below_cancel_scope():
-        return None
-    guard = CancelScope()
-    guard.__enter__()
-    return guard
-
-
-def _is_below_cancel_scope() -> bool:
-    """Whether a cancel scope of anyio is around the current task of asyncio.
-
-    anyio has no public way to ask. Where its own table is not there any more the answer is
-    yes: a guard too many costs some microseconds, and no more.
-    """
-    backend = sys.modules.get("anyio._backends._asyncio")
-    if backend is None:
-        return False
-    try:
-        state = backend._task_states.get(asyncio.current_task())
-        return state is not None and state.cancel_scope is not None
-    except (AttributeError, TypeError):
-        return True
 
 
 def current_task() -> object:
@@ -129,10 +100,10 @@ def cancel(task: object, guard: CancelScope | None) -> None:
 
 
 async def take_back_cancel(task: object, error: BaseException | None) -> None:
-    """Undo `cancel` for the current task, which has seen it as *error*, or not at all yet."""
+    """Undo `cancel` for the current task, which may have ended with *error* because of it."""
     if is_trio() or task is not current_task() or not isinstance(task, asyncio.Task):
         return
-    if error is None:
+    if not is_cancellation(error):  # it may not have arrived yet
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0)
     task.uncancel()
@@ -144,3 +115,19 @@ def is_being_cancelled() -> bool:
         return True
     task = None if is_trio() else asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def cancel_scope_here() -> object | None:
+    """The innermost cancel scope of anyio around the current task of asyncio.
+
+    anyio has no public way to ask. Where its own table is not there any more the answer is
+    some object, never the same one: as if there were one that is not known.
+    """
+    backend = sys.modules.get("anyio._backends._asyncio")
+    if backend is None:
+        return None
+    try:
+        state = backend._task_states.get(asyncio.current_task())
+        return None if state is None else cast("object", state.cancel_scope)
+    except (AttributeError, TypeError):
+        return object()

@@ -145,7 +145,10 @@ class Owner:
         self._kwargs: Mapping[str, Any] = kwargs
         self.gave_up = False
         self._hold = Hold(exits.GRACE, is_cancelled=False)
+        # Below all cancel scopes of the provider's own: the guard is cancelled to end an
+        # acquisition, the shelter is shielded so that a release does not see that.
         self._guard = CancelScope()
+        self._shelter = CancelScope()
         self._turn = Event()
         self._left = Event()
         self._outcome: BaseException | None = None
@@ -175,7 +178,7 @@ class Owner:
         except BaseException:  # the limit is over: end it there, too
             self._hold.cut()
             if loops.is_trio():
-                self._guard.cancel()
+                self._shelter.cancel()
             with CancelScope(shield=True):
                 await self._left.wait()
         if self._failure is not None:
@@ -183,7 +186,7 @@ class Owner:
 
     async def _run(self) -> None:
         self._task = loops.current_task()
-        with self._guard:
+        with self._guard, self._shelter:
             handle = await self._acquire()
             if handle is not None:
                 await self._release(handle, await self._stay())
@@ -192,10 +195,9 @@ class Owner:
     async def _release(self, handle: Any, interruption: BaseException | None) -> None:
         outcome = interruption or self._outcome
         self._hold = Hold(exits.GRACE, is_cancelled=loops.is_cancellation(outcome))
-        if loops.is_trio():
-            self._guard.shield = True
+        self._shelter.shield = True
         self._failure = await exits.release_one(
-            self.provider, handle, outcome, self._guard, self._hold
+            self.provider, handle, outcome, self._shelter, self._hold
         )
         if self._failure is self._outcome:
             self._failure = None
@@ -218,27 +220,40 @@ class Owner:
     async def _enter(self) -> tuple[Any, Any]:
         """Enter it within its limit, and see that it gives what it says."""
         limit = self.provider.start_timeout
-        # The guard is the one cancel scope that lies below all of the provider's own.
         self._guard.deadline = math.inf if limit is None else current_time() + limit
         try:
             handle, value = await enter(self.provider, self._args, self._kwargs)
         except BaseException as error:
-            if limit is None or self.gave_up or not self._guard.cancel_called:
-                raise
-            raise errors.AcquisitionTimeoutError(
-                provider=str(self.provider), seconds=limit, stood_at=stood_at(error)
-            ) from error
+            if self._is_late():
+                raise self._timeout(error) from error
+            raise
         self._guard.deadline = math.inf
         try:
-            if self.gave_up:  # too late to stop it, but nobody is to get what is cancelled
-                await checkpoint_if_cancelled()
-            check_value(self.provider, value)
+            await self._check(value)
         except BaseException as error:
             if handle is not None:
                 await self._release(handle, error)
                 exits.report([self._failure] if self._failure else [], error)
             raise
         return handle, value
+
+    def _is_late(self) -> bool:
+        return self._guard.cancel_called and not self.gave_up
+
+    def _timeout(self, error: BaseException | None) -> errors.AcquisitionTimeoutError:
+        return errors.AcquisitionTimeoutError(
+            provider=str(self.provider),
+            seconds=self.provider.start_timeout or 0.0,
+            stood_at=stood_at(error) if error is not None else "a line that it has left since",
+        )
+
+    async def _check(self, value: object) -> None:
+        """See that somebody still wants *value*, and that it is what the provider says it gives."""
+        if self._is_late():
+            raise self._timeout(None)
+        if self.gave_up:  # too late to stop it, but nobody is to get what has been cancelled
+            await checkpoint_if_cancelled()
+        check_value(self.provider, value)
 
     async def _stay(self) -> BaseException | None:
         """Wait until it is this provider's turn to be released; what interrupted that."""

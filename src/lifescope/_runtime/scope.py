@@ -3,7 +3,8 @@
 import enum
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import Context, Token
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
@@ -15,7 +16,7 @@ from lifescope import errors
 from lifescope._model.keys import as_key
 from lifescope._model.names import Place
 from lifescope._model.provider import Provider
-from lifescope._runtime import binding, loops
+from lifescope._runtime import binding, guards, loops
 from lifescope._runtime.exits import Exit, release_all, report
 from lifescope._runtime.loops import is_cancellation
 from lifescope._runtime.owners import Flight, Owner, waiting_for
@@ -81,6 +82,7 @@ class OpenScope:
     _state: State = State.OPEN
     _closed_at: float | None = None
     _guard: CancelScope | None = None
+    _level: object | None = None
     _ended: Event | None = None
     waits_for: Flight | None = None
     crashed: errors.CrashError | None = None
@@ -208,8 +210,8 @@ class OpenScope:
         if provider is None or home is None or is_over:
             raise self.closed_error(str(provider.key) if provider else "anything")
         value = getattr(home, self._engine.slots[provider])
-        needed = (p for p in self._engine.graph.needed([provider]) if p.scope in around)
-        if value is MISSING or any(around[p.scope]._has_left(p) for p in needed):
+        needed = self._engine.graph.needed([provider])
+        if value is MISSING or any(around.get(p.scope, home)._has_left(p) for p in needed):
             raise self.closed_error(str(provider.key))
         return value
 
@@ -376,17 +378,17 @@ class OpenScope:
         self.check_closable()
         self._state = State.CLOSING
         crashed = self.crashed
-        if crashed is not None and (error is None or is_cancellation(error)):
+        if crashed is not None:
             await loops.take_back_cancel(self._opener or self._task, error)
-            error = None
+            error = None if is_cancellation(error) else error
         failures = await self._land_flights()
         if crashed is not None:  # on trio the guard is still cancelled, by us
             failures = [failure for failure in failures if not is_cancellation(failure)]
         try:
-            outcome = error or crashed or self.failure
-            failures += await release_all(self._exits, outcome, self._guard)
+            with self._guarded() as guard:
+                outcome = error or crashed or self.failure
+                failures += await release_all(self._exits, outcome, guard)
         finally:
-            self._leave_guard()
             self._forget()
         if error is not None and is_cancellation(error) and not loops.is_being_cancelled():
             error = None if failures else error
@@ -438,11 +440,27 @@ class OpenScope:
         while flights := [f for f in self._flights.values() if f is not None and f.owner]:
             await flights[0].ended()
 
-    def _leave_guard(self) -> None:
-        # Only in the task that has entered it; that of a fixture may have ended meanwhile.
-        opener = self._opener or self._task
-        if self._guard is not None and opener is loops.current_task():
-            self._guard.__exit__(None, None, None)
+    def mark_level(self) -> None:
+        """Note which cancel scopes are around the task that opens this by hand."""
+        if loops.is_trio():
+            self._guard = guards.enter_early()
+        else:
+            self._level = loops.cancel_scope_here()
+
+    @contextmanager
+    def _guarded(self) -> Generator[CancelScope | None]:
+        """The guard for the releases, left at the end; only in the task that has entered it.
+
+        That of another one may have ended meanwhile: the task of a fixture, say.
+        """
+        is_here = (self._opener or self._task) is loops.current_task()
+        guard = self._guard if is_here else None
+        guard = guard or guards.enter_late(self._level)
+        try:
+            yield guard
+        finally:
+            if guard is not None:
+                guards.leave(guard)
 
     def _forget(self) -> None:
         """Drop every object: whoever still holds the scope does not keep them alive (G15)."""

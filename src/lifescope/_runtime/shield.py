@@ -7,7 +7,7 @@ until the releases are through; or it is handed on, where it comes from within t
 a timeout or a task group there. A release that does not really wait costs one extra call.
 
 (On trio, and below a cancel scope of anyio, cancellation is a state and not an event. There
-an open scope has a guard, which is shielded when the scope closes: see `guard.py`.)
+an open scope has a guard, which is shielded when the scope closes: see `guards.py`.)
 """
 
 import asyncio

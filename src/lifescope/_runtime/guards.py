@@ -1,0 +1,46 @@
+"""Guards: cancel scopes around the providers of an open scope, shielded while it closes.
+
+On trio, and below a cancel scope of anyio, a cancellation is not an event but a state. A
+shield keeps it off, but it has to lie below the cancel scopes that the providers themselves
+hold, and these are left in the order in which they were entered. So the root enters one before
+the first provider of a request, just in case; and on trio every scope does.
+
+What is opened by hand on asyncio may be left in another order, or in another task. There the
+guard is entered when the scope closes, unless a provider holds a cancel scope by then.
+Where no cancel scope of anyio is around, asyncio needs none at all: see `shield.py`.
+"""
+
+from anyio import CancelScope
+
+from lifescope._runtime import loops
+
+__all__ = ["enter_early", "enter_late", "leave"]
+
+
+def enter_early() -> CancelScope | None:
+    """A guard around the further work of the task; None where nothing calls for one."""
+    if not loops.is_trio() and loops.cancel_scope_here() is None:
+        return None
+    return _entered()
+
+
+def enter_late(level: object) -> CancelScope | None:
+    """A guard around the releases; None where there is nothing to guard against, or no way to.
+
+    Args:
+        level: The cancel scope that was around the task when the scope was opened.
+    """
+    if level is None or loops.is_trio() or loops.cancel_scope_here() is not level:
+        return None
+    return _entered()
+
+
+def _entered() -> CancelScope:
+    guard = CancelScope()
+    guard.__enter__()
+    return guard
+
+
+def leave(guard: CancelScope) -> None:
+    """Leave it, in the task that has entered it."""
+    guard.__exit__(None, None, None)
