@@ -52,8 +52,8 @@ class Container:
         scopes: Sequence[str] = ("app", "request", "call"),
         values: Mapping[Any, Any] | None = None,
     ) -> None:
+        self.__lifescope_declarations__: tuple[Declaration, ...] = ()
         order = _order(scopes)
-        self.__lifescope_declarations__: tuple[Declaration, ...]
         declarations, problems = registry.collect(sources)
         self.__lifescope_declarations__ = tuple(declarations)
         providers, unreadable = registry.read(declarations)
@@ -69,7 +69,7 @@ class Container:
         self._engines = Engines(graph, given, order, self)
 
     def __repr__(self) -> str:
-        return f"<Container with {len(self.graph.declared)} providers>"
+        return f"<Container with {len(self.__lifescope_declarations__)} providers>"
 
     @property
     def graph(self) -> Graph:

@@ -110,9 +110,11 @@ class Opening:
         if self._token is None:
             return
         stack = "\n" + "".join(self._stack) if self._stack else ""
-        warnings.warn(
+        place = self._place or Place("<unknown>", 0)
+        warnings.warn_explicit(
             f"{self._scopes[-1]!r} was never closed, and what it holds was not released{stack}",
             ResourceWarning,
+            place.file,
+            place.line,
             source=self,
-            stacklevel=2,
         )
