@@ -27,12 +27,13 @@ from lifescope._plan.compile import Compiled, Hooks, compile_plan
 from lifescope._plan.planner import plan_anew, plan_provider
 from lifescope._plan.steps import Mode, Plan, Slots
 from lifescope._runtime import binding, connections, guards, loops
+from lifescope._runtime.closing import MISSING
 from lifescope._runtime.failures import describe_failure
 from lifescope._runtime.filling import Filler
 from lifescope._runtime.opening import Opening
 from lifescope._runtime.owners import check_value
 from lifescope._runtime.relations import private_scope_class, relate
-from lifescope._runtime.scope import MISSING, OpenScope
+from lifescope._runtime.scope import OpenScope
 from lifescope._runtime.threads import target_of
 
 __all__ = ["Engine"]

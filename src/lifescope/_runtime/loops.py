@@ -106,7 +106,9 @@ async def take_back_cancel(task: object, error: BaseException | None) -> None:
     if not is_cancellation(error):  # it may not have arrived yet
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0)
-    task.uncancel()
+    if task.uncancel():  # somebody else has cancelled it, too, and is to be heard
+        task.cancel()
+        task.uncancel()
 
 
 def is_being_cancelled() -> bool:

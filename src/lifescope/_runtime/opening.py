@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from lifescope._model.names import Place
 from lifescope._model.provider import Provider
 from lifescope._runtime import binding
+from lifescope._runtime.closing import check_closable
 from lifescope._runtime.exits import report
 from lifescope._runtime.loops import is_cancellation
 from lifescope._runtime.scope import OpenScope
@@ -82,7 +83,7 @@ class Opening:
     ) -> None:
         """Close from the inside out; the block's own error goes on as itself."""
         for scope in self._scopes:
-            scope.check_closable()
+            check_closable(scope)
         applied = [each for scope in self._scopes for each in scope.applied or ()]
         failures: list[BaseException] = []
         for scope in reversed(self._scopes):

@@ -9,7 +9,8 @@ from anyio import Lock
 from lifescope._model.provider import Kind, Provider
 from lifescope._model.scopes import TRANSIENT
 from lifescope._runtime import binding
-from lifescope._runtime.scope import MISSING, OpenScope
+from lifescope._runtime.closing import MISSING
+from lifescope._runtime.scope import OpenScope
 
 if TYPE_CHECKING:
     from lifescope._runtime.engine import Engine

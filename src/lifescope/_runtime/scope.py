@@ -1,10 +1,8 @@
 """OpenScope: one running instance of a scope; what was made in it, and its releases."""
 
-import enum
 import sys
 import time
-from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextvars import Context, Token
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
@@ -16,35 +14,19 @@ from lifescope import errors
 from lifescope._model.keys import as_key
 from lifescope._model.names import Place
 from lifescope._model.provider import Provider
-from lifescope._runtime import binding, guards, loops
-from lifescope._runtime.exits import Exit, release_all, report
-from lifescope._runtime.loops import is_cancellation
+from lifescope._runtime import binding, closing, guards, loops
+from lifescope._runtime.closing import MISSING, State
+from lifescope._runtime.exits import Exit
 from lifescope._runtime.owners import Flight, Owner, waiting_for
 
 if TYPE_CHECKING:
     from lifescope._runtime.engine import Engine
     from lifescope._runtime.opening import Opening
 
-__all__ = ["MISSING", "OpenScope", "State"]
+__all__ = ["MISSING", "OpenScope"]
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-class _Missing(enum.Enum):
-    MISSING = "missing"
-
-
-MISSING = _Missing.MISSING
-"""Stands in a slot for a value that is not there yet."""
-
-
-class State(enum.IntEnum):
-    """Where a scope is in its life; only an open one makes anything."""
-
-    OPEN = 0
-    CLOSING = 1
-    CLOSED = 2
 
 
 class OpenScope:
@@ -122,7 +104,7 @@ class OpenScope:
         except (KeyError, TypeError):
             resolve = self._engine.resolver(self, as_key(key), key)
         if self._state or (self.parent is not None and self.parent.closed):
-            return cast("T", self._still_there(self._engine.provider(self, as_key(key))))
+            return cast("T", closing.still_there(self, self._engine.provider(self, as_key(key))))
         return cast("T", await resolve(self))
 
     def get_nowait(self, key: TypeForm[T]) -> T:
@@ -190,42 +172,20 @@ class OpenScope:
     async def _acquire(self, provider: Provider) -> Any:
         """What *provider* makes in this scope, asked for from a narrower one."""
         if self.closed:
-            return self._still_there(provider)
+            return closing.still_there(self, provider)
         return await self._engine.acquirer(self, provider)(self)
 
     def _acquire_now(self, provider: Provider) -> Any:
         if self.closed:
-            return self._still_there(provider)
+            return closing.still_there(self, provider)
         return self._engine.acquirer_now(self, provider)(self)
 
-    def _still_there(self, provider: Provider | None) -> Any:
-        """What a release may still ask for: an object whose own turn has not come yet.
-
-        Raises:
-            ScopeClosedError: It is not there, or it, or what it needs, has been released.
-        """
-        around = {scope.name: scope for scope in self._outwards()}
-        home = around.get(provider.scope) if provider is not None else None
-        is_over = any(scope._state is State.CLOSED for scope in around.values())
-        if provider is None or home is None or is_over:
-            raise self.closed_error(str(provider.key) if provider else "anything")
-        value = getattr(home, self._engine.slots[provider])
-        needed = self._engine.graph.needed([provider])
-        if value is MISSING or any(around.get(p.scope, home)._has_left(p) for p in needed):
-            raise self.closed_error(str(provider.key))
-        return value
-
-    def _outwards(self) -> Iterator["OpenScope"]:
+    def outwards(self) -> Iterator["OpenScope"]:
+        """This scope, and those around it."""
         scope: OpenScope | None = self
         while scope is not None:
             yield scope
             scope = scope.parent
-
-    def _has_left(self, provider: Provider) -> bool:
-        """Whether the turn of *provider* has come, in a scope that is closing."""
-        if self._state is State.OPEN or not provider.kind.has_release:
-            return False
-        return all(to_go is not provider for to_go, _ in self._exits)
 
     def _supply(self, provider: Provider) -> Any:
         """The value of a supplied key that nobody has handed in: the connection, or an error."""
@@ -342,7 +302,7 @@ class OpenScope:
 
     def loop_token(self) -> EventLoopToken | None:
         """The event loop to which it belongs, for threads that have to ask there."""
-        *_, app = self._outwards()
+        *_, app = self.outwards()
         return app.token
 
     def is_acquiring_here(self) -> bool:
@@ -357,88 +317,12 @@ class OpenScope:
         """End a scope that has nothing to release; False if it has."""
         if self._exits or self._flights or self._state or self._guard is not None:
             return False
-        self._forget()
+        self.forget()
         return True
 
     async def close(self, error: BaseException | None) -> None:
-        """End the scope: release everything, and tell each provider how it ended.
-
-        Args:
-            error: What leaves the scope. It is left to the caller to raise. Without one,
-                providers see what was told to `record_failure`.
-
-        Raises what is to be raised instead of *error*: what the releases raise where there is
-        none, or where it is a cancellation that came from within, from a task group of a
-        provider, and is used up.
-        """
-        if self._state is State.CLOSING:
-            await self._wait_for_end()
-        if self._state is not State.OPEN:
-            return
-        self.check_closable()
-        self._state = State.CLOSING
-        crashed = self.crashed
-        if crashed is not None:
-            await loops.take_back_cancel(self._opener or self._task, error)
-            error = None if is_cancellation(error) else error
-        failures = await self._land_flights()
-        if crashed is not None:  # on trio the guard is still cancelled, by us
-            failures = [failure for failure in failures if not is_cancellation(failure)]
-        try:
-            with self._guarded() as guard:
-                outcome = error or crashed or self.failure
-                failures += await release_all(self._exits, outcome, guard)
-        finally:
-            self._forget()
-        if error is not None and is_cancellation(error) and not loops.is_being_cancelled():
-            error = None if failures else error
-        if crashed is not None and error is None and not failures:
-            failures.append(crashed)
-        failed = report(failures, error)
-        failures.clear()
-        if failed is not None:
-            try:
-                raise failed
-            finally:
-                del failed  # no cycle through this frame
-
-    def check_closable(self) -> None:
-        """Refuse to wait for an acquisition that is itself waiting for the end of the scope.
-
-        Raises:
-            AcquisitionLoopError: A provider closes its own scope while it is being acquired.
-        """
-        in_own_task = self._task is loops.current_task()
-        for provider, flight in self._flights.items():
-            owner = flight.owner if flight is not None else None
-            if owner.runs_here() if owner is not None else in_own_task:
-                raise errors.AcquisitionLoopError(providers=[str(provider)])
-
-    async def _wait_for_end(self) -> None:
-        """Somebody else is closing the scope: be through when they are."""
-        if self._ended is None:
-            self._ended = Event()
-        await self._ended.wait()
-
-    async def _land_flights(self) -> list[BaseException]:
-        """Wait for acquisitions that are still under way, so that nothing arrives too late.
-
-        A cancellation of the wait cancels them, and is handed back to go on after the releases.
-        """
-        try:
-            await self._wait_for_flights()
-        except BaseException as error:
-            for flight in self._flights.values():
-                if flight is not None and flight.owner is not None:
-                    flight.owner.give_up()
-            with CancelScope(shield=True):
-                await self._wait_for_flights()
-            return [error]
-        return []
-
-    async def _wait_for_flights(self) -> None:
-        while flights := [f for f in self._flights.values() if f is not None and f.owner]:
-            await flights[0].ended()
+        """End the scope; see `closing.close`."""
+        await closing.close(self, error)
 
     def mark_level(self) -> None:
         """Note which cancel scopes are around the task that opens this by hand."""
@@ -447,23 +331,8 @@ class OpenScope:
         else:
             self._level = loops.cancel_scope_here()
 
-    @contextmanager
-    def _guarded(self) -> Generator[CancelScope | None]:
-        """The guard for the releases, left at the end; only in the task that has entered it.
-
-        That of another one may have ended meanwhile: the task of a fixture, say.
-        """
-        is_here = (self._opener or self._task) is loops.current_task()
-        guard = self._guard if is_here else None
-        guard = guard or guards.enter_late(self._level)
-        try:
-            yield guard
-        finally:
-            if guard is not None:
-                guards.leave(guard)
-
-    def _forget(self) -> None:
-        """Drop every object: whoever still holds the scope does not keep them alive (G15)."""
+    def forget(self) -> None:
+        """Be closed, and drop every object: whoever holds the scope keeps none alive (G15)."""
         attributes = vars(self)
         parent, opened_at, ended = self.parent, self.opened_at, self._ended
         attributes.clear()

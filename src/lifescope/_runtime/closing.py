@@ -1,0 +1,161 @@
+"""The end of an open scope: who is waited for, what is released, and what then comes out."""
+
+import enum
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from anyio import CancelScope, Event
+
+from lifescope import errors
+from lifescope._model.provider import Provider
+from lifescope._runtime import guards, loops
+from lifescope._runtime.exits import release_all, report
+from lifescope._runtime.loops import is_cancellation
+from lifescope._runtime.shield import finish
+
+if TYPE_CHECKING:
+    from lifescope._runtime.scope import OpenScope
+
+__all__ = ["MISSING", "State", "check_closable", "close", "still_there"]
+
+
+class _Missing(enum.Enum):
+    MISSING = "missing"
+
+
+MISSING = _Missing.MISSING
+"""Stands in a slot for a value that is not there yet."""
+
+
+class State(enum.IntEnum):
+    """Where a scope is in its life; only an open one makes anything."""
+
+    OPEN = 0
+    CLOSING = 1
+    CLOSED = 2
+
+
+async def close(scope: "OpenScope", error: BaseException | None) -> None:
+    """End the scope: release everything, and tell each provider how it ended.
+
+    Args:
+        scope: Closed for good afterwards, whatever happens.
+        error: What leaves the scope. It is left to the caller to raise. Without one,
+            providers see what was told to `record_failure`.
+
+    Raises what is to be raised instead of *error*: what the releases raise where there is
+    none, or where it is a cancellation that came from within, from a task group of a
+    provider, and is used up.
+    """
+    if scope._state is State.CLOSING:
+        await _wait_for_end(scope)
+    if scope._state is not State.OPEN:
+        return
+    check_closable(scope)
+    scope._state = State.CLOSING
+    crashed = scope.crashed
+    if crashed is not None:
+        await loops.take_back_cancel(scope._opener or scope._task, error)
+        error = None if is_cancellation(error) else error
+    failures = await _land_flights(scope)
+    if crashed is not None:  # on trio the guard is still cancelled, by us
+        failures = [failure for failure in failures if not is_cancellation(failure)]
+    try:
+        with _guarded(scope) as guard:
+            outcome = error or crashed or scope.failure
+            failures += await release_all(scope._exits, outcome, guard)
+    finally:
+        scope.forget()
+    if error is not None and is_cancellation(error) and not loops.is_being_cancelled():
+        error = None if failures else error
+    if crashed is not None and error is None and not failures:
+        failures.append(crashed)
+    failed = report(failures, error)
+    failures.clear()
+    if failed is not None:
+        try:
+            raise failed
+        finally:
+            del failed  # no cycle through this frame
+
+
+def check_closable(scope: "OpenScope") -> None:
+    """Refuse to wait for an acquisition that is itself waiting for the end of the scope.
+
+    Raises:
+        AcquisitionLoopError: A provider closes its own scope while it is being acquired.
+    """
+    in_own_task = scope._task is loops.current_task()
+    for provider, flight in scope._flights.items():
+        owner = flight.owner if flight is not None else None
+        if owner.runs_here() if owner is not None else in_own_task:
+            raise errors.AcquisitionLoopError(providers=[str(provider)])
+
+
+async def _wait_for_end(scope: "OpenScope") -> None:
+    """Somebody else is closing the scope: be through when they are."""
+    if scope._ended is None:
+        scope._ended = Event()
+    await scope._ended.wait()
+
+
+async def _land_flights(scope: "OpenScope") -> list[BaseException]:
+    """Wait for acquisitions that are still under way, so that nothing arrives too late.
+
+    A cancellation of the wait cancels them, and is handed back to go on after the releases.
+    """
+    try:
+        await _wait_for_flights(scope)
+    except BaseException as error:
+        for flight in scope._flights.values():
+            if flight is not None and flight.owner is not None:
+                flight.owner.give_up()
+        return [await finish(_wait_for_flights(scope)) or error]
+    return []
+
+
+async def _wait_for_flights(scope: "OpenScope") -> None:
+    while flights := [f for f in scope._flights.values() if f is not None and f.owner]:
+        await flights[0].ended()
+
+
+@contextmanager
+def _guarded(scope: "OpenScope") -> Generator[CancelScope | None]:
+    """The guard for the releases, left at the end; only in the task that has entered it.
+
+    That of another one may have ended meanwhile: the task of a fixture, say.
+    """
+    is_here = (scope._opener or scope._task) is loops.current_task()
+    guard = scope._guard if is_here else None
+    guard = guard or guards.enter_late(scope._level)
+    try:
+        yield guard
+    finally:
+        if guard is not None:
+            guards.leave(guard)
+
+
+def still_there(scope: "OpenScope", provider: Provider | None) -> Any:
+    """What a release may still ask for: an object whose own turn has not come yet.
+
+    Raises:
+        ScopeClosedError: It is not there, or it, or what it needs, has been released.
+    """
+    around = {each.name: each for each in scope.outwards()}
+    home = around.get(provider.scope) if provider is not None else None
+    is_over = any(each._state is State.CLOSED for each in around.values())
+    if provider is None or home is None or is_over:
+        raise scope.closed_error(str(provider.key) if provider else "anything")
+    value = getattr(home, scope._engine.slots[provider])
+    needed = scope._engine.graph.needed([provider])
+    if value is MISSING or any(_has_left(around.get(p.scope, home), p) for p in needed):
+        raise scope.closed_error(str(provider.key))
+    return value
+
+
+def _has_left(scope: "OpenScope", provider: Provider) -> bool:
+    """Whether the turn of *provider* has come, in a scope that is closing."""
+    if scope._state is State.OPEN or not provider.kind.has_release:
+        return False
+    return all(to_go is not provider for to_go, _ in scope._exits)
