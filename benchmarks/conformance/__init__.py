@@ -1,0 +1,1 @@
+"""The same cases for lifescope and its peers, in one table. See README.md."""
