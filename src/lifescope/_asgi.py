@@ -77,9 +77,9 @@ class Root:
             raise errors.UnknownScopeError(
                 scope=REQUEST, known=scopes.names, name="container.asgi, which opens it per request"
             )
-        engine.check_values(scopes.widest, self._values)
+        engine.handed_in.check(scopes.widest, self._values)
         for name in (*scopes.between(scopes.widest, REQUEST), *([CALL] if CALL in scopes else [])):
-            engine.check_values(name, {})  # the root opens these, and has no values for them
+            engine.handed_in.check(name, {})  # the root opens these, and has no values for them
         if not _is_asgi_app(self._app_factory):
             engine.check_factory(read_entry(self._app_factory, marked=False))
 

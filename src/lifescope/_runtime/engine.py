@@ -19,17 +19,18 @@ from lifescope._declare.signatures import by_name, read_entry
 from lifescope._graph.graph import Graph
 from lifescope._graph.suggest import suggest
 from lifescope._graph.validate import edge_for
-from lifescope._model.keys import Key, as_key
+from lifescope._model.keys import Key
 from lifescope._model.names import Place
 from lifescope._model.provider import Entry, Kind, Parameter, Provider
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._plan.compile import Compiled, Hooks, compile_plan
 from lifescope._plan.planner import plan_anew, plan_provider
 from lifescope._plan.steps import Mode, Plan, Slots
-from lifescope._runtime import binding, connections, guards, loops
+from lifescope._runtime import binding, guards, loops
 from lifescope._runtime.closing import MISSING
 from lifescope._runtime.failures import describe_failure
 from lifescope._runtime.filling import Filler
+from lifescope._runtime.handed_in import HandedIn
 from lifescope._runtime.opening import Opening
 from lifescope._runtime.owners import check_value
 from lifescope._runtime.relations import private_scope_class, relate
@@ -61,10 +62,9 @@ class Engine:
         overridden: Collection[Key] = (),
     ) -> None:
         self.graph = graph
-        self.values = dict(values)
         self._apps = apps
-        self._overridden = frozenset(overridden)
         self.slots = Slots(graph.providers, self._add_slot)
+        self.handed_in = HandedIn(graph, self.slots, values, overridden)
         self._classes: dict[str, type[OpenScope]] = {}
         self._by_mode: dict[tuple[str, Provider, Mode], _Function] = {}
         self._elsewhere: dict[Plan, _Function] = {}
@@ -84,12 +84,8 @@ class Engine:
             target_of=target_of,
             relate=partial(relate, self),
         )
-        self._supplied: dict[str, list[Provider]] = {}
         for name in scopes.names:
             self._classes[name] = self._scope_class(name, container)
-            self._supplied[name] = [
-                p for p in graph.providers if p.kind is Kind.SUPPLIED and p.scope == name
-            ]
 
     # --- opening scopes -------------------------------------------------------------------
 
@@ -107,7 +103,7 @@ class Engine:
         The check of names and values comes first, so that nothing is open after an error.
         """
         names = self._names_to_open(parent, name)
-        given = self.check_values(names[-1], values)
+        given = self.handed_in.check(names[-1], values)
         opened: list[OpenScope] = []
         for each in names:
             parent = self.open_one(each, parent, in_own_task=in_own_task)
@@ -191,10 +187,7 @@ class Engine:
         scope.loop = loops.loop_token()
         scope.token = current_token()
         scope.mark_level()
-        for key, value in self.values.items():
-            provider = self.graph.index.base(key)
-            assert provider is not None
-            setattr(scope, self.slots[provider], value)
+        self.handed_in.start(scope)
         self._apps.add(scope)
         return scope
 
@@ -208,7 +201,7 @@ class Engine:
         if names is None:
             names = self._ways_in[parent.name, name] = self._way_in(parent.name, name)
         for between in names[:-1]:
-            self.check_values(between, {})
+            self.handed_in.check(between, {})
         return names
 
     def _way_in(self, outer: str, name: str | None) -> Sequence[str]:
@@ -227,63 +220,6 @@ class Engine:
         if other is None or other.closed or other.container is scope.container:
             return None
         return other
-
-    # --- values that are handed in --------------------------------------------------------
-
-    def check_values(self, name: str, values: Mapping[Any, Any]) -> dict[Provider, Any]:
-        """Provider to value, if *values* are what is declared with `supplied` in scope *name*.
-
-        Raises:
-            SuppliedValueError: They are not.
-        """
-        declared = self._supplied[name]
-        if not declared and not values:
-            return {}
-        given, unknown = self._suppliable(name, values)
-        missing = [p.key for p in declared if p not in given and p.key not in self.values]
-        if missing or unknown:
-            raise errors.SuppliedValueError(scope=name, missing=missing, unknown=unknown)
-        return given
-
-    def _suppliable(
-        self, name: str, values: Mapping[Any, Any]
-    ) -> tuple[dict[Provider, Any], list[Key]]:
-        given: dict[Provider, Any] = {}
-        unknown: list[Key] = []
-        for form, value in values.items():
-            provider = self.graph.index.base(as_key(form))
-            if as_key(form) in self._overridden:
-                continue  # the code that hands it in need not know
-            if provider is None or provider.kind is not Kind.SUPPLIED or provider.scope != name:
-                unknown.append(as_key(form))
-            else:
-                given[provider] = value
-        return given, unknown
-
-    def supply(self, scope: OpenScope, values: Mapping[Any, Any]) -> None:
-        """Put *values* into *scope*, where it has none yet."""
-        given, unknown = self._suppliable(scope.name, values)
-        if unknown:
-            raise errors.SuppliedValueError(scope=scope.name, unknown=unknown)
-        self._put(scope, given)
-
-    def _put(self, scope: OpenScope, given: Mapping[Provider, Any]) -> None:
-        for provider, value in given.items():
-            slot = self.slots[provider]
-            if getattr(scope, slot) is MISSING:
-                setattr(scope, slot, value)
-
-    def connection_value(self, scope: OpenScope, provider: Provider) -> Any:
-        """Starlette's object for the connection that *scope* serves."""
-        if scope.connection is None:
-            raise errors.SuppliedValueError(scope=scope.name, missing=[provider.key])
-        value = connections.make(provider.key.form, scope.connection)
-        self._put(scope, {provider: value})
-        return value
-
-    def keep(self, scope: OpenScope, provider: Provider, value: Any) -> None:
-        """Put what an owner has made under its slot."""
-        setattr(scope, self.slots[provider], value)
 
     # --- plans ----------------------------------------------------------------------------
 

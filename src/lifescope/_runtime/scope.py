@@ -156,7 +156,7 @@ class OpenScope:
         Raises:
             SuppliedValueError: A key is not declared with `supplied` for this scope.
         """
-        self._engine.supply(self, values)
+        self._engine.handed_in.supply(self, values)
 
     def record_failure(self, error: BaseException) -> None:
         """Tell the scope that its work has failed, although somebody handles the error.
@@ -189,7 +189,7 @@ class OpenScope:
 
     def _supply(self, provider: Provider) -> Any:
         """The value of a supplied key that nobody has handed in: the connection, or an error."""
-        return self._engine.connection_value(self, provider)
+        return self._engine.handed_in.connection_value(self, provider)
 
     async def _own(
         self, provider: Provider, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -259,7 +259,7 @@ class OpenScope:
         if handle is not None:
             self._exits.append((owner.provider, owner))
         if owner.key is owner.provider:
-            self._engine.keep(self, owner.provider, value)
+            setattr(self, self._engine.slots[owner.provider], value)
         if self.context is not None:
             self.context.run(binding.apply, effects)
         del self._flights[owner.key]

@@ -1,0 +1,94 @@
+"""HandedIn: values that nobody makes; whoever opens a scope has them, or had them before."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from lifescope import errors
+from lifescope._graph.graph import Graph
+from lifescope._model.keys import Key, as_key
+from lifescope._model.provider import Kind, Provider
+from lifescope._plan.steps import Slots
+from lifescope._runtime import connections
+from lifescope._runtime.closing import MISSING
+from lifescope._runtime.scope import OpenScope
+
+__all__ = ["HandedIn"]
+
+
+class HandedIn:
+    """What is declared with `supplied`, and what is ready before any scope opens.
+
+    Args:
+        graph: Says what is declared.
+        slots: Where values are kept.
+        ready: There from the start of the app scope.
+        overridden: Keys whose provider was replaced by an override.
+    """
+
+    def __init__(
+        self, graph: Graph, slots: Slots, ready: Mapping[Key, Any], overridden: Collection[Key]
+    ) -> None:
+        self._graph = graph
+        self._slots = slots
+        self._ready = dict(ready)
+        self._overridden = frozenset(overridden)
+        supplied = [p for p in graph.providers if p.kind is Kind.SUPPLIED]
+        self._declared = {
+            name: [p for p in supplied if p.scope == name] for name in graph.scopes.names
+        }
+
+    def start(self, app: OpenScope) -> None:
+        """Put what is ready into an app scope."""
+        for key, value in self._ready.items():
+            provider = self._graph.index.base(key)
+            assert provider is not None
+            setattr(app, self._slots[provider], value)
+
+    def check(self, name: str, values: Mapping[Any, Any]) -> dict[Provider, Any]:
+        """Provider to value, if *values* are what is declared with `supplied` in scope *name*.
+
+        Raises:
+            SuppliedValueError: They are not.
+        """
+        declared = self._declared[name]
+        if not declared and not values:
+            return {}
+        given, unknown = self._sort(name, values)
+        missing = [p.key for p in declared if p not in given and p.key not in self._ready]
+        if missing or unknown:
+            raise errors.SuppliedValueError(scope=name, missing=missing, unknown=unknown)
+        return given
+
+    def _sort(self, name: str, values: Mapping[Any, Any]) -> tuple[dict[Provider, Any], list[Key]]:
+        given: dict[Provider, Any] = {}
+        unknown: list[Key] = []
+        for form, value in values.items():
+            provider = self._graph.index.base(as_key(form))
+            if as_key(form) in self._overridden:
+                continue  # the code that hands it in need not know
+            if provider is None or provider.kind is not Kind.SUPPLIED or provider.scope != name:
+                unknown.append(as_key(form))
+            else:
+                given[provider] = value
+        return given, unknown
+
+    def supply(self, scope: OpenScope, values: Mapping[Any, Any]) -> None:
+        """Put *values* into *scope*, where it has none yet."""
+        given, unknown = self._sort(scope.name, values)
+        if unknown:
+            raise errors.SuppliedValueError(scope=scope.name, unknown=unknown)
+        self._put(scope, given)
+
+    def _put(self, scope: OpenScope, given: Mapping[Provider, Any]) -> None:
+        for provider, value in given.items():
+            slot = self._slots[provider]
+            if getattr(scope, slot) is MISSING:
+                setattr(scope, slot, value)
+
+    def connection_value(self, scope: OpenScope, provider: Provider) -> Any:
+        """Starlette's object for the connection that *scope* serves."""
+        if scope.connection is None:
+            raise errors.SuppliedValueError(scope=scope.name, missing=[provider.key])
+        value = connections.make(provider.key.form, scope.connection)
+        self._put(scope, {provider: value})
+        return value
