@@ -893,3 +893,25 @@ def test_values_are_never_printed():
         shown += [str(error), repr(error)]
         shown += [repr(vars(problem)) for problem in error.problems]
     assert not [text for text in shown if "hunter2" in text]
+
+
+@pytest.mark.parametrize("is_async", [True, False], ids=["async", "sync"])
+def test_forgotten_yield(is_async):
+    """D12: A function that is annotated like a generator, and returns, is told what is missing."""
+
+    async def make_async() -> AsyncIterator[A]:
+        raise AssertionError
+
+    def make() -> Iterator[A]:
+        raise AssertionError
+
+    def needs(a: A) -> B:
+        raise AssertionError
+
+    target = make_async if is_async else make
+    error = refused(provider(target, scope="app"), provider(needs, scope="app"))
+    assert type(error) is InvalidProviderError
+    assert f"{target.__name__}()" in error.name
+    assert "Iterator[A] but has no yield" in str(error)
+    assert at(target) in str(error)
+    Container(provider(target, scope="app", provides=AsyncIterator[A]))

@@ -188,6 +188,16 @@ def _kind_of_function(
     manager = _MANAGERS.get(_abstract(get_origin(result)))
     is_coroutine = inspect.iscoroutinefunction(called_function(target))
     kind = Kind.AWAIT if is_coroutine else Kind.CALL
+    if declaration.provides is None and _seems_to_yield(result):
+        reader.problems.append(
+            errors.InvalidProviderError(
+                name=reader.name,
+                reason=f"is annotated {spell(result)} but has no yield; if it really is to "
+                f"provide that, say provides={spell(result)}",
+                place=reader.place,
+            )
+        )
+        result = get_args(result)[0]  # what it was meant to provide, so that nobody misses it
     if manager is None or declaration.enter is False:
         return _entered(declaration, reader, kind, result, target)
     given = get_args(result)[0]
@@ -195,6 +205,12 @@ def _kind_of_function(
         (Kind.ASYNC_GENERATOR, given, _awaited_then_entered(target))
         if is_coroutine
         else (manager, given, target)
+    )
+
+
+def _seems_to_yield(result: Any) -> bool:
+    return bool(get_args(result)) and any(
+        get_origin(result) in each for each in _ITERATORS.values()
     )
 
 
