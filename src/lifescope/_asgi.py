@@ -110,11 +110,13 @@ class Root:
         try:
             await live.app(asgi_scope, receive, send)
         except BaseException as error:
+            tokens += scope.effects()
             await _close(scope, live.scope, error)
             raise
         else:
             if client is not None and client.is_gone and scope.failure is None:
                 scope.record_failure(errors.ClientDisconnectedError())
+            tokens += scope.effects()
             await _close(scope, live.scope, None)
         finally:
             binding.undo(tokens)
@@ -163,8 +165,14 @@ class Root:
     async def _running(self, state: dict[str, Any]) -> AsyncGenerator[_Live]:
         """The app scope with everything that starts with the app, and the app."""
         engine = self._engine()
-        eager = engine.eager_providers(unless_told=True)
-        async with Opening(engine, None, None, self._values, eager=eager) as scope:
+        opening = Opening(
+            lambda: engine,
+            None,
+            None,
+            self._values,
+            eager=lambda engine: engine.eager_providers(unless_told=True),
+        )
+        async with opening as scope:
             scope._guard = scope._guard or guards.enter_early()
             async with self._app(engine, scope) as app:
                 yield _Live(app, scope, state)
@@ -208,6 +216,8 @@ class Root:
 async def _close(scope: OpenScope, app: OpenScope, error: BaseException | None) -> None:
     """Close the request scope, and any of the user's own between it and the app scope."""
     parent = scope.parent
+    if parent is not None and parent is not app and scope.failure is not None:
+        parent.record_failure(scope.failure)
     try:
         if not scope.close_at_once():
             await scope.close(error)
@@ -217,6 +227,9 @@ async def _close(scope: OpenScope, app: OpenScope, error: BaseException | None) 
         raise
     if parent is not None and parent is not app:
         await _close(parent, app, error)
+
+
+_BODIES = ("http.response.body", "http.response.pathsend")
 
 
 class _Client:
@@ -240,7 +253,7 @@ class _Client:
         return message
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
+        if message["type"] in _BODIES and not message.get("more_body", False):
             self._has_all = True
         await self._send(message)
 
@@ -258,6 +271,7 @@ class _InnerLifespan:
         self._asked = False
         self._started: Callable[[], None]
         self.is_started = False
+        self._is_told_to_stop = False
         self._failure: Message | None = None
 
     async def run(self, app: AsgiApp, asgi_scope: AsgiScope, started: Callable[[], None]) -> None:
@@ -273,6 +287,7 @@ class _InnerLifespan:
             raise RuntimeError(f"the app's own lifespan failed: {self._failure.get('message', '')}")
         if not self.is_started:
             await self._complete()
+        if not self._is_told_to_stop:
             await self._outer_receive()  # lifespan.shutdown
 
     def failed(self, error: Exception) -> Message:
@@ -290,7 +305,9 @@ class _InnerLifespan:
 
     async def _receive(self) -> Message:
         if self._asked:
-            return await self._outer_receive()
+            message = await self._outer_receive()
+            self._is_told_to_stop = True
+            return message
         self._asked = True
         return {"type": "lifespan.startup"}
 
@@ -305,10 +322,13 @@ def _is_asgi_app(factory: Any) -> bool:
     """An app rather than something that gives one: `async def` (scope, receive, send)."""
     if isinstance(factory, type):
         return False
-    if not callable(factory) or not inspect.iscoroutinefunction(called_function(factory)):
+    if not callable(factory):
         return False
     parameters = [p for name, p in inspect.signature(factory).parameters.items() if name != "self"]
-    return len(parameters) == 3 and all(_could_be_asgi(p) for p in parameters)
+    if [parameter.name for parameter in parameters] == ["scope", "receive", "send"]:
+        return True
+    is_async = inspect.iscoroutinefunction(called_function(factory))
+    return is_async and len(parameters) == 3 and all(_could_be_asgi(p) for p in parameters)
 
 
 def _could_be_asgi(parameter: inspect.Parameter) -> bool:

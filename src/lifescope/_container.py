@@ -13,7 +13,7 @@ from lifescope._declare import registry
 from lifescope._graph.graph import Graph
 from lifescope._graph.validate import build
 from lifescope._inject import inject_from
-from lifescope._model.keys import as_key
+from lifescope._model.keys import Key, as_key
 from lifescope._model.names import spell
 from lifescope._model.provider import Declaration, Kind
 from lifescope._model.scopes import TRANSIENT, ScopeOrder
@@ -53,11 +53,16 @@ class Container:
         values: Mapping[Any, Any] | None = None,
     ) -> None:
         self.__lifescope_declarations__: tuple[Declaration, ...] = ()
+        self.__lifescope_values__: dict[Key, Any] = {}
         order = _order(scopes)
         declarations, problems = registry.collect(sources)
         self.__lifescope_declarations__ = tuple(declarations)
         providers, unreadable = registry.read(declarations)
-        given = {as_key(form): value for form, value in (values or {}).items()}
+        given = {
+            **registry.values_of(sources),
+            **{as_key(form): value for form, value in (values or {}).items()},
+        }
+        self.__lifescope_values__ = given
         declared = {p.key for p in providers if p.kind is Kind.SUPPLIED and p.scope == order.widest}
         ready = [
             value_provider(key, value, order) for key, value in given.items() if key not in declared
@@ -116,7 +121,14 @@ class Container:
         Raises:
             SuppliedValueError: The values are not the declared ones.
         """
-        return self._engines.current.opening(None, None, values or {}, sys._getframe(1))
+        return Opening(
+            lambda: self._engines.current,
+            None,
+            None,
+            values or {},
+            frame=sys._getframe(1),
+            eager=lambda engine: engine.eager_providers(unless_told=False),
+        )
 
     @overload
     def override(self, key: TypeForm[T], replacement: Any, /) -> Override: ...

@@ -6,7 +6,7 @@ import sys
 import types
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Annotated, Any, TypeVar, cast
 
 from anyio import from_thread
@@ -17,7 +17,7 @@ from lifescope._declare.decorator import local_names
 from lifescope._declare.signatures import injected_names, read_entry
 from lifescope._model.keys import InjectMarker
 from lifescope._model.names import place_of, spell_callable
-from lifescope._model.scopes import CALL
+from lifescope._model.scopes import CALL, REQUEST
 from lifescope._runtime import connections, loops
 from lifescope._runtime.binding import apply, current, find_scope, undo
 from lifescope._runtime.engine import Engine
@@ -102,8 +102,8 @@ class _Injected:
         self._hidden = injected_names(function, names)
         self._signature = read_signature(function)
         self._is_shifted = _is_shifted(self._signature, self._hidden)
-        self._engine: Engine | None = None
-        self._fillers: dict[frozenset[str], Filler] = {}
+        # In one attribute, as threads may call it for different engines at once.
+        self._fillers: tuple[Engine | None, dict[frozenset[str], Filler]] = (None, {})
 
     def hide_in(self, wrapper: Any) -> None:
         """Take the injected parameters out of what frameworks read."""
@@ -118,7 +118,7 @@ class _Injected:
         """Call a coroutine function."""
         scope = self._scope()
         filler = self._filler(scope, kwargs)
-        with _told_to(scope, args):
+        with _told_to(scope, args, kwargs):
             if filler.opens(scope):
                 async with scope.open(CALL) as inner:
                     return await self._run(args, kwargs, await filler.fill(inner))
@@ -129,7 +129,7 @@ class _Injected:
         scope = self._scope()
         filler = self._filler(scope, kwargs)
         in_thread = loops.loop_token() is None
-        with _told_to(scope, args):
+        with _told_to(scope, args, kwargs):
             if in_thread:
                 with _filled_from_thread(scope, filler) as filled:
                     return self._run(args, kwargs, filled)
@@ -161,15 +161,16 @@ class _Injected:
         return scope
 
     def _filler(self, scope: OpenScope, kwargs: Mapping[str, Any]) -> Filler:
-        if scope._engine is not self._engine:
-            self._engine, self._fillers = scope._engine, {}
+        engine, fillers = self._fillers
+        if scope._engine is not engine:
+            engine, fillers = self._fillers = scope._engine, {}
         given = frozenset(kwargs)
-        filler = self._fillers.get(given)
+        filler = fillers.get(given)
         if filler is None:
             entry = read_entry(
                 self._function, marked=True, local_names=self._local_names, given=given
             )
-            filler = self._fillers[given] = Filler(scope._engine, entry)
+            filler = fillers[given] = Filler(scope._engine, entry)
         return filler
 
 
@@ -185,23 +186,20 @@ def _is_shifted(signature: inspect.Signature, hidden: set[str]) -> bool:
 _BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-@contextmanager
-def _told_to(scope: OpenScope, args: tuple[Any, ...]) -> Generator[None]:
+def _told_to(
+    scope: OpenScope, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> AbstractContextManager[None]:
     """Connect *scope* with an endpoint: its connection goes in, its error is recorded.
 
-    A function is taken for an endpoint if it is called with a connection. What leaves other
-    injected functions may still be caught by the endpoint, and is no outcome of the scope.
+    A function is taken for an endpoint if it is called with a connection, and by no other
+    endpoint. What leaves other injected functions may still be caught by the endpoint, and is
+    no outcome of the scope.
     """
-    connection = connections.given_in(args)
-    if connection is None:
-        yield
-        return
-    try:
-        scope.supply(dict.fromkeys(connections.keys_of(connection), connection))
-        yield
-    except BaseException as error:
-        scope.record_failure(error)
-        raise
+    connection = connections.given_in((*args, *kwargs.values()))
+    request = next((each for each in scope.outwards() if each.name == REQUEST), None)
+    if connection is None or request is None:
+        return nullcontext()
+    return request.endpoint(dict.fromkeys(connections.keys_of(connection), connection))
 
 
 @contextmanager
@@ -222,7 +220,7 @@ def _filled_from_thread(scope: OpenScope, filler: Filler) -> Generator[dict[str,
 @contextmanager
 def _opened_from_thread(scope: OpenScope) -> Generator[OpenScope]:
     """A "call" scope around code in a worker thread; opened and closed in the event loop."""
-    opening = Opening(scope._engine, scope, CALL, {}, in_own_task=False)
+    opening = Opening(lambda: scope._engine, scope, CALL, {}, in_own_task=False)
     loop = scope.loop_token()
     inner = from_thread.run(opening.__aenter__, token=loop)
     token = current.set(inner)  # the loop's task has bound it in its own context only

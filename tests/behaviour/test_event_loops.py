@@ -74,6 +74,7 @@ async def test_thread_without_an_event_loop():
         return app.get_nowait(A), from_thread.run(CONTAINER.get, B)
 
     async with CONTAINER.open() as app:
+        await app.get(A)
         a, b = await to_thread.run_sync(in_thread, app)
         assert a is await app.get(A)
         assert b is await app.get(B)

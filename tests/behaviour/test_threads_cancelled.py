@@ -9,7 +9,14 @@ import anyio
 import anyio.from_thread
 import pytest
 
-from lifescope import AcquisitionTimeoutError, Container, OpenScope, ReleaseTimeoutError, provider
+from lifescope import (
+    AcquisitionTimeoutError,
+    Container,
+    OpenScope,
+    ReleaseTimeoutError,
+    ScopeClosedError,
+    provider,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -322,7 +329,8 @@ async def test_closing_waits_for_a_thread(log, scope):
         log("release")
 
     async def ask(request: OpenScope) -> None:
-        await request.get(A)
+        with pytest.raises(ScopeClosedError):
+            await request.get(A)
 
     with anyio.fail_after(LIMIT):
         async with anyio.create_task_group() as tasks:

@@ -13,6 +13,7 @@ from lifescope import errors
 from lifescope._declare.annotations import without_none
 from lifescope._declare.signatures import MISSING, Reader, by_name, called_function
 from lifescope._model.keys import Key, as_key
+from lifescope._model.names import spell
 from lifescope._model.provider import Declaration, Kind, Provider
 
 __all__ = ["read_declaration"]
@@ -163,7 +164,22 @@ def _kind(
         return Kind.ASYNC_GENERATOR, _yielded(reader, Kind.ASYNC_GENERATOR, result), target
     if inspect.isgeneratorfunction(function):
         return Kind.GENERATOR, _yielded(reader, Kind.GENERATOR, result), target
+    if _seems_to_yield(result):
+        kind = _wrapped_kind(target, result)
+        if kind is not None:
+            return kind, get_args(result)[0], target
     return _kind_of_function(declaration, reader, result, target)
+
+
+def _wrapped_kind(target: Any, result: Any) -> Kind | None:
+    """How to drive what a decorated generator function gives; None if there is none behind."""
+    is_async = get_origin(result) in _ITERATORS[Kind.ASYNC_GENERATOR]
+    if _is_manager_helper(target):
+        return Kind.ASYNC_MANAGER if is_async else Kind.MANAGER
+    behind = inspect.unwrap(target)
+    if inspect.isasyncgenfunction(behind):
+        return Kind.ASYNC_GENERATOR
+    return Kind.GENERATOR if inspect.isgeneratorfunction(behind) else None
 
 
 def _kind_of_class(
@@ -287,12 +303,19 @@ def _yielded(reader: Reader, kind: Kind, result: Any) -> Any:
 def _undecorated(target: Any) -> Any:
     """The generator function behind `@contextmanager` and `@asynccontextmanager`.
 
-    Both helpers do no more than drive the generator, and so do we.
+    Both helpers do no more than drive the generator, and so do we. Another decorator in
+    between, or one of the kind of `ContextDecorator`, has something of its own to do.
     """
+    inner = getattr(target, "__wrapped__", None)
+    if not _is_manager_helper(target):
+        return target
+    is_generator = inspect.isgeneratorfunction(inner) or inspect.isasyncgenfunction(inner)
+    return inner if is_generator else target
+
+
+def _is_manager_helper(target: Any) -> bool:
     code = getattr(target, "__code__", None)
-    if code is not None and code.co_filename == contextlib.__file__:
-        return getattr(target, "__wrapped__", target)
-    return target
+    return code is not None and (code.co_filename, code.co_name) == (contextlib.__file__, "helper")
 
 
 def _abstract(origin: Any) -> Any:

@@ -7,10 +7,11 @@ from typing import Any, cast
 from lifescope import errors
 from lifescope._declare.decorator import MARK
 from lifescope._declare.kinds import read_declaration
+from lifescope._model.keys import Key
 from lifescope._model.names import place_of, spell_callable
 from lifescope._model.provider import Declaration, Provider
 
-__all__ = ["collect", "declaration_of", "read"]
+__all__ = ["collect", "declaration_of", "read", "values_of"]
 
 
 def collect(sources: Iterable[Any]) -> tuple[list[Declaration], list[errors.GraphError]]:
@@ -27,6 +28,17 @@ def collect(sources: Iterable[Any]) -> tuple[list[Declaration], list[errors.Grap
         else:
             problems.append(found)
     return list(declarations.values()), problems
+
+
+def values_of(sources: Iterable[Any]) -> dict[Key, Any]:
+    """The ready objects of the containers among *sources*."""
+    values: dict[Key, Any] = {}
+    for source in sources:
+        if hasattr(source, "__lifescope_values__"):
+            values |= source.__lifescope_values__
+        elif declaration_of(source) is None and isinstance(source, list | tuple | set | frozenset):
+            values |= values_of(source)  # pyright: ignore[reportUnknownArgumentType]
+    return values
 
 
 def read(declarations: Iterable[Declaration]) -> tuple[list[Provider], list[errors.GraphError]]:

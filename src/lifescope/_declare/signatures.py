@@ -64,6 +64,8 @@ class Reader:
         """The record of *parameter*; None if it is not ours to fill, or cannot be read."""
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             return None
+        if parameter.name in _bound_by_name(self.target):
+            return None
         has_default = parameter.default is not MISSING
         if parameter.annotation is MISSING:
             if not has_default:
@@ -77,6 +79,11 @@ class Reader:
         if form is MISSING:
             return None
         return _parameter(parameter, position, form)
+
+
+def _bound_by_name(target: Any) -> dict[str, Any]:
+    """What a `functools.partial` passes by name."""
+    return target.keywords if isinstance(target, functools.partial) else {}
 
 
 def _parameter(parameter: inspect.Parameter, position: int, form: Any) -> Parameter:

@@ -76,7 +76,7 @@ class Compiled:
 
     Attributes:
         starts: First line and step, in order; `step_at` finds the step of a line.
-        joins: The lines at which it waits for what somebody else is making.
+        joins: The lines at which it meets what somebody else is making.
     """
 
     def __init__(self, plan: Plan, mode: Mode) -> None:
@@ -173,7 +173,7 @@ class _Writer:
 
     def _outer_scopes(self) -> None:
         for hops in sorted({step.hops for step in self.plan.steps if step.hops}):
-            self.out.line(f"outer_{hops} = scope{'.parent' * hops}")
+            self.out.line(f"_outer_{hops} = scope{'.parent' * hops}")
 
     def _result(self) -> str:
         results = self.plan.results
@@ -184,7 +184,7 @@ class _Writer:
     # --- one step -------------------------------------------------------------------------
 
     def _step(self, step: Step) -> None:
-        home = f"outer_{step.hops}" if step.hops else "scope"
+        home = f"_outer_{step.hops}" if step.hops else "scope"
         if step.slot is None:
             self._make(step)
             return
@@ -212,8 +212,8 @@ class _Writer:
         elif kind.is_relation:
             relate = self.out.bind(f"relate_{step.variable}", self.hooks.relate(step.provider))
             self.out.line(f"{step.variable} = {relate}({step.arguments[0]})")
-        elif kind is Kind.CALL:
-            self.out.line(f"{step.variable} = {self._call(step)}")
+        elif kind is Kind.CALL and self.mode is not Mode.NOW:
+            self.out.line(f"{step.variable} = {self._plain_call(step)}")
             self._check(step)
             self._keep(step)
         elif self.mode is Mode.NOW:
@@ -245,12 +245,27 @@ class _Writer:
     def _make_now(self, step: Step) -> None:
         provider = self.out.bind(step.variable.upper(), step.provider)
         if step.provider.kind.is_async:
+            self.compiled.joins.add(self.out.next_line)
             self.out.line(f"raise not_ready(PLAN, {provider})")
             return
-        with self.out.block("if scope._task is not current_task()"):
+        is_plain = step.provider.kind is Kind.CALL
+        self.compiled.joins.update((self.out.next_line, self.out.next_line + 1))
+        with self.out.block(f"if not scope._may_make_now({provider}, {not is_plain})"):
             self.out.line(f"raise not_ready(PLAN, {provider})")
-        self._drive(step, provider)
+        if step.slot is None and is_plain:
+            self.out.line(f"{step.variable} = {self._plain_call(step)}")
+            self._check(step)
+            return
+        self.out.line(f"scope._flights[{provider}] = None")
+        if is_plain:
+            self.out.line(f"{step.variable} = {self._plain_call(step)}")
+            self._check(step)
+        else:
+            self._drive(step, provider)
         self._keep(step)
+        self.out.line(f"flight = scope._flights.pop({provider})")
+        with self.out.block("if flight is not None"):
+            self.out.line(f"landed(flight, {step.variable})")
 
     def _make_elsewhere(self, step: Step) -> None:
         provider = self.out.bind(step.variable.upper(), step.provider)
@@ -284,6 +299,18 @@ class _Writer:
             wrong = f"not isinstance({step.variable}, {cls})"
         with self.out.block(f"if {wrong}"):
             self.out.line(f"check_value({provider}, {step.variable})")
+
+    def _plain_call(self, step: Step) -> str:
+        """Call what only has to be called; for the app scope, in its context."""
+        call = self._call(step)
+        if not self.plan.is_widest or step.slot is None:
+            return call
+        function, _, arguments = call.partition("(")
+        return (
+            f"scope._in_context({function}, {arguments}"
+            if arguments != ")"
+            else (f"scope._in_context({function})")
+        )
 
     def _keep(self, step: Step) -> None:
         if step.slot is not None:

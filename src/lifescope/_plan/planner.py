@@ -83,7 +83,8 @@ class _Planner:
         self.names: set[str] = {*LOCALS, *HOOKS}
 
     def plan(self, name: str, results: list[Argument], root: Provider | Entry) -> Plan:
-        return Plan(name, self.scope, tuple(self.steps), tuple(results), root)
+        is_widest = self.scope == self.graph.scopes.widest and not self.further_in
+        return Plan(name, self.scope, is_widest, tuple(self.steps), tuple(results), root)
 
     def place(self, edge: Edge) -> str:
         """Add the steps for *edge*; the expression that then holds its value."""
@@ -176,5 +177,5 @@ def _snake(key: Key) -> str:
 
 
 def _identifier(text: str) -> str:
-    cleaned = re.sub(r"\W+", "_", text).strip("_")
+    cleaned = re.sub(r"[^0-9A-Za-z]+", "_", text).strip("_")
     return cleaned if cleaned[:1].isalpha() else f"x_{cleaned}"

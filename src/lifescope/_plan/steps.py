@@ -97,6 +97,7 @@ class Plan:
     Attributes:
         name: A Python identifier that says what it makes.
         scope: The scope in which it runs.
+        is_widest: That is the app scope.
         steps: In order.
         results: The expressions that are returned: one for a key; for a function, one for
             each parameter that gets a value.
@@ -105,6 +106,7 @@ class Plan:
 
     name: str
     scope: str
+    is_widest: bool
     steps: tuple[Step, ...]
     results: tuple[Argument, ...]
     root: Provider | Entry

@@ -5,13 +5,14 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from anyio import CancelScope, Event
+from anyio import CancelScope, Event, move_on_after
 
 from lifescope import errors
 from lifescope._model.provider import Provider
 from lifescope._runtime import guards, loops
-from lifescope._runtime.exits import release_all, report
+from lifescope._runtime.exits import GRACE, release_all, report
 from lifescope._runtime.loops import is_cancellation
+from lifescope._runtime.owners import Flight
 from lifescope._runtime.shield import finish
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ async def close(scope: "OpenScope", error: BaseException | None) -> None:
     if crashed is not None:
         await loops.take_back_cancel(scope._opener or scope._task, error)
         error = None if is_cancellation(error) else error
-    failures = await _land_flights(scope)
+    failures = await _land_flights(scope, error)
     if crashed is not None:  # on trio the guard is still cancelled, by us
         failures = [failure for failure in failures if not is_cancellation(failure)]
     try:
@@ -66,6 +67,7 @@ async def close(scope: "OpenScope", error: BaseException | None) -> None:
             outcome = error or crashed or scope.failure
             failures += await release_all(scope._exits, outcome, guard)
     finally:
+        scope.give_back()
         scope.forget()
     if error is not None and is_cancellation(error) and not loops.is_being_cancelled():
         error = None if failures else error
@@ -100,23 +102,43 @@ async def _wait_for_end(scope: "OpenScope") -> None:
     await scope._ended.wait()
 
 
-async def _land_flights(scope: "OpenScope") -> list[BaseException]:
+async def _land_flights(scope: "OpenScope", outcome: BaseException | None) -> list[BaseException]:
     """Wait for acquisitions that are still under way, so that nothing arrives too late.
 
-    A cancellation of the wait cancels them, and is handed back to go on after the releases.
+    If the scope ends by a cancellation, or is cancelled here, or they take longer than the
+    grace, they are cancelled. What cancels the wait is handed back, to go on afterwards.
     """
+    if not _under_way(scope):
+        return []
     try:
+        if is_cancellation(outcome):
+            _give_up(scope)
+        with move_on_after(GRACE):
+            await _wait_for_flights(scope)
+        _give_up(scope)
         await _wait_for_flights(scope)
     except BaseException as error:
-        for flight in scope._flights.values():
-            if flight is not None and flight.owner is not None:
-                flight.owner.give_up()
+        _give_up(scope)
         return [await finish(_wait_for_flights(scope)) or error]
     return []
 
 
+def _under_way(scope: "OpenScope") -> list[Flight]:
+    """Acquisitions in owners, and those in place in another task than the one that closes."""
+    for provider, flight in scope._flights.items():
+        if flight is None and isinstance(provider, Provider):
+            scope._flights[provider] = Flight(scope, provider)
+    return [flight for flight in scope._flights.values() if flight is not None]
+
+
+def _give_up(scope: "OpenScope") -> None:
+    for flight in _under_way(scope):
+        if flight.owner is not None:
+            flight.owner.give_up()
+
+
 async def _wait_for_flights(scope: "OpenScope") -> None:
-    while flights := [f for f in scope._flights.values() if f is not None and f.owner]:
+    while flights := _under_way(scope):
         await flights[0].ended()
 
 
@@ -128,11 +150,14 @@ def _guarded(scope: "OpenScope") -> Generator[CancelScope | None]:
     """
     is_here = (scope._opener or scope._task) is loops.current_task()
     guard = scope._guard if is_here else None
+    is_shared = guard is not None and scope.parent is not None and scope.parent._guard is guard
     guard = guard or guards.enter_late(scope._level)
     try:
         yield guard
     finally:
-        if guard is not None:
+        if guard is not None and is_shared:
+            guard.shield = False
+        elif guard is not None:
             guards.leave(guard)
 
 

@@ -15,6 +15,9 @@ def make(form: type, connection: tuple[Any, Any, Any]) -> Any:
     asgi_scope, receive, send = connection
     if form.__qualname__ == "HTTPConnection":
         return form(asgi_scope)
+    kind = "Request" if asgi_scope["type"] == "http" else "WebSocket"
+    if form.__qualname__ != kind:
+        raise LookupError(f"this connection is a {kind}; ask for HTTPConnection, which fits both")
     return form(asgi_scope, receive, send)
 
 

@@ -34,7 +34,7 @@ from lifescope._runtime.handed_in import HandedIn
 from lifescope._runtime.opening import Opening
 from lifescope._runtime.owners import check_value
 from lifescope._runtime.relations import private_scope_class, relate
-from lifescope._runtime.scope import OpenScope
+from lifescope._runtime.scope import NO_TASK, OpenScope
 from lifescope._runtime.threads import target_of
 
 __all__ = ["Engine"]
@@ -68,6 +68,9 @@ class Engine:
         self._classes: dict[str, type[OpenScope]] = {}
         self._by_mode: dict[tuple[str, Provider, Mode], _Function] = {}
         self._elsewhere: dict[Plan, _Function] = {}
+        self._called: weakref.WeakKeyDictionary[Any, dict[Any, Filler]] = (
+            weakref.WeakKeyDictionary()
+        )
         self._makers: dict[tuple[str, Provider], _Function] = {}
         self._private_classes: dict[str, type[OpenScope]] = {}
         self._ways_in: dict[tuple[str, str | None], Sequence[str]] = {}
@@ -124,7 +127,7 @@ class Engine:
             raise parent.closed_error(f'a scope "{name}"')
         parent.check_loop("a scope inside it")
         if not in_own_task:
-            return self._classes[name](parent, None)
+            return self._classes[name](parent, NO_TASK)
         scope = self._classes[name](parent, loops.current_task())
         scope.mark_level()
         return scope
@@ -132,23 +135,19 @@ class Engine:
     def open_request(self, app: OpenScope, connection: tuple[Any, Any, Any]) -> OpenScope:
         """The scope of one connection: (asgi_scope, receive, send)."""
         scope, task = app, loops.current_task()
+        guard = guards.enter_early()  # below the cancel scopes of providers in all of these
         for name in self._to_request:
             scope = self._classes[name](scope, task)
-        scope._guard = guards.enter_early()
+            scope._guard = guard
         scope.connection = connection
         scope.outside = self._other_scope(scope)
         return scope
 
     def opening(
-        self,
-        parent: OpenScope | None,
-        name: str | None,
-        values: Mapping[Any, Any],
-        frame: types.FrameType,
+        self, parent: OpenScope, name: str | None, values: Mapping[Any, Any], frame: types.FrameType
     ) -> Opening:
-        """What opens a scope by hand, and says that the caller's *frame* did it."""
-        eager = () if parent is not None else self.eager_providers(unless_told=False)
-        return Opening(self, parent, name, values, frame=frame, eager=eager)
+        """What opens a scope inside *parent* by hand, and says that the caller's *frame* did."""
+        return Opening(lambda: self, parent, name, values, frame=frame)
 
     def eager_providers(self, *, unless_told: bool) -> list[Provider]:
         """What is made when an app scope opens, by `eager=`; without it, if *unless_told*.
@@ -180,10 +179,9 @@ class Engine:
 
     def _open_app(self, name: str) -> OpenScope:
         # Without a task of its own: whoever asks, context managers get owner tasks.
-        scope = self._classes[name](None, None)
+        scope = self._classes[name](None, NO_TASK)
         scope.context = binding.snapshot()
         scope._opener = loops.current_task()
-        scope.applied = []
         scope.loop = loops.loop_token()
         scope.token = current_token()
         scope.mark_level()
@@ -328,14 +326,27 @@ class Engine:
         kwargs: dict[str, Any],
     ) -> Any:
         """Call *fn* with what is not passed filled from *scope*."""
-        entry = read_entry(fn, marked=False, skip=len(args), given=kwargs)
-        filler = Filler(self, entry)
+        filler = self._filler(fn, len(args), frozenset(kwargs))
         if filler.opens(scope):
             async with scope.open(CALL) as inner:
                 return await _called(fn, args, {**await filler.fill(inner), **kwargs})
         if scope.closed:
-            raise scope.closed_error(f"the parameters of {entry.name}")
+            raise scope.closed_error(f"the parameters of {filler.entry.name}")
         return await _called(fn, args, {**await filler.fill(scope), **kwargs})
+
+    def _filler(self, fn: Callable[..., Any], skip: int, given: frozenset[str]) -> Filler:
+        """What fills the parameters of *fn*, kept as long as the function lives."""
+        function: Any = getattr(fn, "__func__", fn)  # a bound method is a new object each time
+        is_bound = function is not fn
+        try:
+            fillers = self._called.setdefault(function, {})
+        except TypeError:  # it cannot be referred to weakly
+            fillers = {}
+        filler = fillers.get((is_bound, skip, given))
+        if filler is None:
+            entry = read_entry(fn, marked=False, skip=skip, given=given)
+            filler = fillers[is_bound, skip, given] = Filler(self, entry)
+        return filler
 
     # --- classes of scopes ----------------------------------------------------------------
 

@@ -83,11 +83,19 @@ async def release_one(
     except BaseException as error:
         if hold.stood_at is None:
             return _told(error, provider, outcome)
-    if hold.stood_at is not None:
-        return errors.ReleaseTimeoutError(
-            provider=str(provider), seconds=hold.seconds or GRACE, stood_at=hold.stood_at
-        )
-    return None
+        return _timeout(provider, hold, error)
+    return None if hold.stood_at is None else _timeout(provider, hold, None)
+
+
+def _timeout(
+    provider: Provider, hold: Hold, error: BaseException | None
+) -> errors.ReleaseTimeoutError:
+    timeout = errors.ReleaseTimeoutError(
+        provider=str(provider), seconds=hold.seconds or GRACE, stood_at=hold.stood_at or ""
+    )
+    if not is_cancellation(error):  # it had something to say for itself
+        timeout.__cause__ = error
+    return timeout
 
 
 def _told(

@@ -28,7 +28,7 @@ def describe_failure(
     if step is None:
         return
     provider = step.provider
-    if step.hops == 0 and compiled.mode is Mode.HERE and line not in compiled.joins:
+    if step.hops == 0 and compiled.mode is not Mode.ELSEWHERE and line not in compiled.joins:
         _tell_waiters(flights, provider, error)
     if isinstance(error, StopIteration | StopAsyncIteration) and _is_generator(provider):
         raise errors.NoYieldError(provider=str(provider)) from None

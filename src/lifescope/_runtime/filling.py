@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from lifescope import errors
 from lifescope._graph.validate import check_entry
 from lifescope._model.provider import Entry, Provider
-from lifescope._model.scopes import CALL
+from lifescope._model.scopes import CALL, REQUEST
 from lifescope._plan.planner import plan_entry
 from lifescope._plan.steps import Mode
 from lifescope._runtime import binding
@@ -49,7 +49,8 @@ class Filler:
         order = self.engine.graph.scopes
         if self.scope is None or order.rank(self.scope) <= order.rank(scope.name):
             return False
-        if self.scope == CALL and order.narrower(scope.name) == CALL:
+        is_in_request = REQUEST in order and order.rank(scope.name) >= order.rank(REQUEST)
+        if self.scope == CALL and (is_in_request or order.narrower(scope.name) == CALL):
             return True
         raise errors.ScopeOrderError(
             key=None, scope=self.scope, asked_in=scope.name, provider=str(self._narrowest)

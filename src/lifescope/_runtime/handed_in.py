@@ -89,6 +89,11 @@ class HandedIn:
         """Starlette's object for the connection that *scope* serves."""
         if scope.connection is None:
             raise errors.SuppliedValueError(scope=scope.name, missing=[provider.key])
-        value = connections.make(provider.key.form, scope.connection)
+        try:
+            value = connections.make(provider.key.form, scope.connection)
+        except LookupError as error:
+            missing = errors.SuppliedValueError(scope=scope.name, missing=[provider.key])
+            missing.add_note(f"lifescope: {error}")
+            raise missing from None
         self._put(scope, {provider: value})
         return value

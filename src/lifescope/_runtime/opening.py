@@ -4,7 +4,7 @@ import sys
 import traceback
 import types
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import Token
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -26,12 +26,12 @@ class Opening:
     """Opens a scope, and those between; the innermost is current inside the block.
 
     Args:
-        engine: Whose scopes they are.
+        engine: Whose scopes they are, when it is entered.
         parent: The scope around them; None for an app scope.
         name: The innermost one; None for the next narrower.
         values: What is handed in.
         frame: The caller's, to say where they were opened.
-        eager: Acquired at once.
+        eager: What is acquired at once.
         in_own_task: The task that enters is theirs.
     """
 
@@ -39,16 +39,16 @@ class Opening:
 
     def __init__(
         self,
-        engine: "Engine",
+        engine: "Callable[[], Engine]",
         parent: OpenScope | None,
         name: str | None,
         values: Mapping[Any, Any],
         *,
         frame: types.FrameType | None = None,
-        eager: Sequence[Provider] = (),
+        eager: "Callable[[Engine], Sequence[Provider]] | None" = None,
         in_own_task: bool = True,
     ) -> None:
-        self._engine = engine
+        self._find_engine = engine
         self._parent = parent
         self._name = name
         self._values = values
@@ -62,14 +62,16 @@ class Opening:
 
     async def __aenter__(self) -> OpenScope:
         """Open, make the innermost scope current, and acquire what starts with it."""
-        self._scopes = self._engine.open(
+        engine = self._find_engine()
+        eager = self._eager(engine) if self._eager is not None else ()
+        self._scopes = engine.open(
             self._parent, self._name, self._values, self._place, in_own_task=self._in_own_task
         )
         innermost = self._scopes[-1]
         self._token = binding.current.set(innermost)
         try:
-            for provider in self._eager:
-                await self._engine.acquirer(innermost, provider)(innermost)
+            for provider in eager:
+                await engine.acquirer(innermost, provider)(innermost)
         except BaseException as error:
             await self.__aexit__(type(error), error, error.__traceback__)
             raise
@@ -84,7 +86,7 @@ class Opening:
         """Close from the inside out; the block's own error goes on as itself."""
         for scope in self._scopes:
             check_closable(scope)
-        applied = [each for scope in self._scopes for each in scope.applied or ()]
+        applied = [token for scope in self._scopes for token in scope.effects()]
         failures: list[BaseException] = []
         for scope in reversed(self._scopes):
             try:
@@ -96,9 +98,7 @@ class Opening:
                     error = None  # it came from within, and this is what it was about
         if self._token is not None:
             token, self._token = self._token, None
-            # What the block itself has set since is its own.
-            unchanged = [t for t, value in applied if t.var.get(None) is value]
-            binding.undo([*unchanged, token])
+            binding.undo([*applied, token])
         if (failed := report(failures, error)) is not None:
             raise failed
 

@@ -5,7 +5,8 @@ import functools
 import inspect
 import threading
 import weakref
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
+from contextlib import aclosing
 from typing import Any, Self, TypeVar, cast
 
 from lifescope import errors
@@ -129,6 +130,10 @@ class Override:
         """Put the replacements in force whenever *function* runs."""
         if inspect.iscoroutinefunction(function):
             wrapped = self._around_coroutine(function)
+        elif inspect.isasyncgenfunction(function):
+            wrapped = self._around_async_generator(function)
+        elif inspect.isgeneratorfunction(function):
+            wrapped = self._around_generator(function)
         else:
             wrapped = self._around(function)
         return cast("_F", functools.update_wrapper(wrapped, function))
@@ -137,6 +142,23 @@ class Override:
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
             with self:
                 return await function(*args, **kwargs)
+
+        return wrapper
+
+    def _around_async_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                async with aclosing(function(*args, **kwargs)) as items:
+                    async for item in items:
+                        yield item
+
+        return wrapper
+
+    def _around_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+            with self:
+                items: Generator[Any, Any, Any] = function(*args, **kwargs)
+                return (yield from items)
 
         return wrapper
 

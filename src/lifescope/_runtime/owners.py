@@ -50,12 +50,16 @@ class Flight:
         """It is there: wake everyone who waits."""
         self.value = value
         self.effects = effects
-        self._ended.set()
+        self._end()
 
     def fail(self, error: BaseException, *, void: bool = False) -> None:
         """It failed; *void* if it was only given up, so that those who wait try again."""
         self.is_void = void
         self.error = error
+        self._end()
+
+    def _end(self) -> None:
+        self.owner = None  # no cycle: the value is to die by its reference count
         self._ended.set()
 
     async def wait(self) -> None:
@@ -190,6 +194,9 @@ class Owner:
             handle = await self._acquire()
             if handle is not None:
                 await self._release(handle, await self._stay())
+                self.flight.value = (
+                    None  # owner and flight know each other: the end of both is late
+                )
         self._left.set()
 
     async def _release(self, handle: Any, interruption: BaseException | None) -> None:

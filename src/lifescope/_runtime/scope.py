@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import Context, Token
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
@@ -15,7 +16,7 @@ from lifescope._model.keys import as_key
 from lifescope._model.names import Place
 from lifescope._model.provider import Provider
 from lifescope._runtime import binding, closing, guards, loops
-from lifescope._runtime.closing import MISSING, State
+from lifescope._runtime.closing import State
 from lifescope._runtime.exits import Exit
 from lifescope._runtime.owners import Flight, Owner, waiting_for
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from lifescope._runtime.engine import Engine
     from lifescope._runtime.opening import Opening
 
-__all__ = ["MISSING", "OpenScope"]
+__all__ = ["NO_TASK", "OpenScope"]
+
+NO_TASK = object()
+"""The task of a scope that has none of its own: no task, and no callback, is it."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -68,6 +72,8 @@ class OpenScope:
     _ended: Event | None = None
     waits_for: Flight | None = None
     crashed: errors.CrashError | None = None
+    _is_in_endpoint: bool = False
+    _lenders: tuple["OpenScope", ...] = ()
 
     def __init__(self, parent: "OpenScope | None", task: object) -> None:
         self.parent = parent
@@ -85,6 +91,11 @@ class OpenScope:
         if self._state is not State.OPEN:
             return True
         return self.parent is not None and self.parent.closed
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The names of the container's scopes, the widest first."""
+        return self._engine.graph.scopes.names
 
     # --- what users call ------------------------------------------------------------------
 
@@ -158,6 +169,29 @@ class OpenScope:
         """
         self._engine.handed_in.supply(self, values)
 
+    @contextmanager
+    def endpoint(self, values: Mapping[Any, Any]) -> Generator[None]:
+        """Hand in *values*, and take what leaves the block for the outcome; for adapters.
+
+        The block is around an endpoint of a framework. Inside of another one it does nothing:
+        what a helper raises may still be handled by the endpoint that calls it.
+
+        Raises:
+            SuppliedValueError: A key is not declared with `supplied` for this scope.
+        """
+        if self._is_in_endpoint:
+            yield
+            return
+        self._is_in_endpoint = True
+        try:
+            self.supply(values)
+            yield
+        except BaseException as error:
+            self.record_failure(error)
+            raise
+        finally:
+            self._is_in_endpoint = False
+
     def record_failure(self, error: BaseException) -> None:
         """Tell the scope that its work has failed, although somebody handles the error.
 
@@ -187,6 +221,38 @@ class OpenScope:
             yield scope
             scope = scope.parent
 
+    def _may_make_now(self, provider: Provider, is_entered: bool) -> bool:
+        """Whether *provider* can be made without awaiting; False if somebody is at it already.
+
+        Not from a thread: it would make what the event loop, or another thread, makes as well.
+
+        Raises:
+            AcquisitionLoopError: It is this very acquisition that asks.
+        """
+        here = loops.current_task()
+        if self.check_loop(str(provider.key)) is False or (is_entered and self._task is not here):
+            return False
+        if provider not in self._flights:
+            return True
+        if self._flights[provider] is None and (self._opener or self._task) is here:
+            raise errors.AcquisitionLoopError(providers=self._under_way_from(provider))
+        return False
+
+    def _in_context(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call *target* as part of the app, whoever asks: with its scope, in its context.
+
+        What it changes in context variables is there for what is made later, and for the asker.
+        """
+        assert self.context is not None
+        before = self.context.copy()
+        context = before.copy()
+        context.run(binding.current.set, self)
+        made = context.run(target, *args, **kwargs)
+        changes = binding.changes(before, context)
+        self.context.run(binding.apply, changes)
+        self._note_effects(binding.apply(changes))
+        return made
+
     def _supply(self, provider: Provider) -> Any:
         """The value of a supplied key that nobody has handed in: the connection, or an error."""
         return self._engine.handed_in.connection_value(self, provider)
@@ -207,6 +273,8 @@ class OpenScope:
         flight = self._start_owner(object(), provider, args, kwargs)
         with waiting_for(flight, self):
             await flight.wait()
+        if flight.error is None and self.closed:
+            raise self.closed_error(str(provider.key))
         return self._value_of(flight)
 
     def _start_owner(
@@ -237,6 +305,8 @@ class OpenScope:
             await flight.wait()
         if flight.is_void:
             return await self._acquire(provider)
+        if flight.error is None and self.closed:  # its turn to be released comes next, or was
+            raise self.closed_error(str(provider.key))
         return self._value_of(flight)
 
     def _under_way_from(self, provider: Provider) -> list[str]:
@@ -247,10 +317,24 @@ class OpenScope:
     def _value_of(self, flight: Flight) -> Any:
         if flight.error is not None:
             raise flight.error
-        tokens = binding.apply(flight.effects)
-        if self.applied is not None and self._opener is loops.current_task():
-            self.applied += [(token, token.var.get()) for token in tokens]
+        self._note_effects(binding.apply(flight.effects))
         return flight.value
+
+    def effects(self) -> list[Token[Any]]:
+        """What was set for this task on the way; not what the block itself has set since."""
+        return [token for token, value in self.applied or () if token.var.get(None) is value]
+
+    def _note_effects(self, tokens: Sequence[Token[Any]]) -> None:
+        """Have them taken back when the innermost scope of this task ends."""
+        if not tokens:
+            return
+        task = loops.current_task()
+        for scope in (binding.current.get(self), self):
+            for each in scope.outwards():
+                if (each._opener or each._task) is task:
+                    applied = [(token, token.var.get()) for token in tokens]
+                    each.applied = [*(each.applied or ()), *applied]
+                    return
 
     # --- for owners -----------------------------------------------------------------------
 
@@ -285,8 +369,8 @@ class OpenScope:
         """Nobody is left who could close it: the task that opened it has ended."""
         return loops.is_done(self._opener)
 
-    def check_loop(self, wanted: str) -> None:
-        """See that it is asked in its own event loop, or in a thread that has none.
+    def check_loop(self, wanted: str) -> bool:
+        """See that it is asked in its own event loop; False in a thread that has none.
 
         Raises:
             WrongLoopError: It is not.
@@ -299,6 +383,7 @@ class OpenScope:
             raise errors.WrongLoopError(
                 scope=self.name, wanted=wanted, opened_at=self.opened_at or scope.opened_at
             )
+        return here is not None or scope.loop is None
 
     def loop_token(self) -> EventLoopToken | None:
         """The event loop to which it belongs, for threads that have to ask there."""
@@ -326,17 +411,29 @@ class OpenScope:
 
     def mark_level(self) -> None:
         """Note which cancel scopes are around the task that opens this by hand."""
-        if loops.is_trio():
-            self._guard = guards.enter_early()
-        else:
+        if not loops.is_trio():
             self._level = loops.cancel_scope_here()
+            return
+        self._guard = guards.enter_early()
+        # What scopes further out acquire from now on would lie above the guard, and outlast
+        # it. So they have no task for a while, and everything is acquired in owners.
+        for scope in self.outwards():
+            if scope is not self and scope._task is self._task:
+                scope._task = NO_TASK
+                self._lenders = (*self._lenders, scope)
+
+    def give_back(self) -> None:
+        """End what `mark_level` has begun: the scopes further out have their task again."""
+        for scope in self._lenders:
+            scope._task = self._task
+        self._lenders = ()
 
     def forget(self) -> None:
         """Be closed, and drop every object: whoever holds the scope keeps none alive (G15)."""
         attributes = vars(self)
         parent, opened_at, ended = self.parent, self.opened_at, self._ended
         attributes.clear()
-        OpenScope.__init__(self, parent, None)
+        OpenScope.__init__(self, parent, NO_TASK)
         self._state = State.CLOSED
         self._closed_at = time.monotonic()
         if opened_at is not None:

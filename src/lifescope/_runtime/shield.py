@@ -15,6 +15,7 @@ import contextlib
 import gc
 import math
 import re
+import sys
 import traceback
 import types
 from collections.abc import Coroutine, Generator, Iterator, Sequence
@@ -312,8 +313,7 @@ def _comes_from_within(root: Any) -> bool:
     when a cancellation arrives in the middle of a release.
     """
     for link in _links(root):
-        for referent in gc.get_referents(link):
-            owner = getattr(referent, "__self__", referent)
+        for owner in _blocks_of(link):
             if _has_cancelled(owner):
                 return True
             if isinstance(owner, _MANAGERS):  # a generator behind it: anyio.fail_after, say
@@ -323,9 +323,30 @@ def _comes_from_within(root: Any) -> bool:
     return False
 
 
+def _blocks_of(link: Any) -> Iterator[Any]:
+    """The context managers that a suspended frame is inside of, or is the exit of.
+
+    Their exits lie on its stack; what merely lies in a variable is none of them. From 3.14 on
+    an exit lies there in two parts, and the object is not to be told from a variable.
+    """
+    frame = getattr(link, "cr_frame", None)
+    if frame is not None and frame.f_code.co_name in _EXITS:
+        yield frame.f_locals.get("self")
+    for referent in gc.get_referents(link):
+        if getattr(referent, "__name__", "") in _EXITS:
+            yield getattr(referent, "__self__", None)
+        elif sys.version_info >= (3, 14) and any(hasattr(type(referent), n) for n in _EXITS):
+            yield referent
+
+
+_EXITS = ("__exit__", "__aexit__")
+
+
 def _has_cancelled(owner: Any) -> bool:
+    """Whether it has cancelled the task, and has not been left since (as far as it tells)."""
     if isinstance(owner, asyncio.Timeout):
-        return owner.expired()
+        state = getattr(owner, "_state", None)
+        return owner.expired() and getattr(state, "value", "expiring") == "expiring"
     if isinstance(owner, asyncio.TaskGroup):
         return bool(getattr(owner, "_parent_cancel_requested", False))
     scope = getattr(owner, "cancel_scope", owner)

@@ -28,29 +28,22 @@ async def _endpoint(connection: HTTPConnection) -> AsyncIterator[OpenScope]:
         yield scope
         return
     kind = WebSocket if isinstance(connection, WebSocket) else Request
-    scope.supply({kind: connection, HTTPConnection: connection})
-    try:
-        async with scope.open() as inner:
+    with scope.endpoint({kind: connection, HTTPConnection: connection}):
+        if "call" not in scope.scopes:
+            yield scope
+            return
+        async with scope.open("call") as inner:
             yield inner
-    except BaseException as error:
-        scope.record_failure(error)
-        raise
 
 
 _Endpoint = Annotated[OpenScope, Depends(_endpoint, scope="function")]
 
 
 class _Parameter:
-    """The dependency behind one `Inject[T]`: equal for equal keys, so that it is solved once."""
+    """The dependency behind one `Inject[T]`."""
 
     def __init__(self, key: Any) -> None:
         self._key = key
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Parameter) and self._key == other._key
-
-    def __hash__(self) -> int:
-        return hash(self._key)
 
     async def __call__(self, scope: _Endpoint) -> Any:
         return await scope.get(self._key)
@@ -73,4 +66,5 @@ else:
         """
 
         def __class_getitem__(cls, key):
-            return Annotated[_Marked[key], Depends(_Parameter(key))]
+            # What is to be shared is shared by the scope; a transient is not.
+            return Annotated[_Marked[key], Depends(_Parameter(key), use_cache=False)]
