@@ -52,7 +52,7 @@ class Hooks:
         missing: Stands for a value that is not there yet.
         current_task: The task that runs, as an object to compare.
         elsewhere: `(plan, scope)`: run the plan in mode ELSEWHERE.
-        landed: `(scope, provider, flight)`: wake those who wait for what has been made.
+        landed: `(flight, value)`: wake those who wait for what has been made.
         failed: `(compiled, scope, error)`: tell them, and say in a note what was being made.
         not_ready: `(plan, provider)`: the error to raise in mode NOW.
         check_value: `(provider, value)`: raise the error for a value of another type.
