@@ -302,27 +302,24 @@ class _Writer:
 
     def _plain_call(self, step: Step) -> str:
         """Call what only has to be called; for the app scope, in its context."""
-        call = self._call(step)
         if not self.plan.is_widest or step.slot is None:
-            return call
-        function, _, arguments = call.partition("(")
-        return (
-            f"scope._in_context({function}, {arguments}"
-            if arguments != ")"
-            else (f"scope._in_context({function})")
-        )
+            return self._call(step)
+        passed = [self._target(step), *map(str, step.arguments)]
+        return f"scope._in_context({', '.join(passed)})"
 
     def _keep(self, step: Step) -> None:
         if step.slot is not None:
             self.out.line(f"scope.{step.slot} = {step.variable}")
 
     def _call(self, step: Step) -> str:
-        target = self.hooks.target_of(step.provider)
+        return f"{self._target(step)}({', '.join(map(str, step.arguments))})"
+
+    def _target(self, step: Step) -> str:
+        """The name under which the function sees what is called for *step*."""
         name = getattr(step.provider.target, "__name__", step.variable)
         if not name.isidentifier() or name in self.variables:
             name = f"make_{step.variable}"
-        target_name = self.out.bind(name, target)
-        return f"{target_name}({', '.join(map(str, step.arguments))})"
+        return self.out.bind(name, self.hooks.target_of(step.provider))
 
 
 _HANDED_IN = (Kind.SUPPLIED, Kind.VALUE)
