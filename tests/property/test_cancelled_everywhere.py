@@ -173,7 +173,12 @@ class Use:
 
     async def in_a_task(self) -> None:
         """Cancelled as asyncio does it: once, and not as a state."""
-        task = asyncio.create_task(self.block())
+
+        async def block() -> None:
+            await checkpoint()  # an eager task begins before anybody knows it
+            await self.block()
+
+        task = asyncio.create_task(block())
         self.awaits.cancel = task.cancel
         await asyncio.wait([task])
         self.was_cancelled = task.cancelled()

@@ -82,7 +82,10 @@ class Index:
             sample = generics.closed_part(pattern)
             self.samples.add(sample)
             self._pending.append(sample)
-            needs_variable = any(generics.is_open(p.key.form) for p in provider.parameters)
+            needs_variable = any(
+                generics.is_open(p.key.form) and not (p.optional or p.has_default)
+                for p in provider.parameters
+            )
             if pattern is provider or needs_variable:
                 return []
         self._pending.append(provider)
