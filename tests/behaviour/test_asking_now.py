@@ -177,3 +177,32 @@ async def test_calling_a_function_again_compiles_nothing():
         for _ in range(20):
             assert await app.call(work) is first
         assert len(linecache.cache) == lines
+
+
+@pytest.mark.parametrize("scope", ["app", "request"])
+async def test_no_transient_is_made_for_nobody(log, scope):
+    """A01: A transient belongs to one object; when that is there, no other one is made for it."""
+
+    class Part:
+        pass
+
+    @provider(scope="transient")
+    async def part() -> AsyncIterator[Part]:
+        log("part")
+        yield Part()
+
+    @provider(scope=scope)
+    def repo(part: Part) -> A:
+        return A()
+
+    @provider(scope=scope)
+    async def service(a: A) -> AsyncIterator[B]:
+        yield B()
+
+    async with Container(part, repo, service).open() as app, app.open() as request:
+        await request.get(A)
+        await request.get(B)
+        await request.get(A)
+        assert log.events == ["part"]
+        await request.get(Part)
+    assert log.events == ["part"] * 2

@@ -111,7 +111,7 @@ class _Writer:
         self.hooks = hooks
         self.out = SourceBuilder()
         self.out.reserve({*LOCALS, self.plan.name})
-        self.variables = {step.variable for step in self.plan.steps}
+        self.variables = {step.variable for step in self.plan.all_steps}
         self.out.reserve(self.variables)
         self.out.namespace.update(
             MISSING=hooks.missing,
@@ -148,7 +148,7 @@ class _Writer:
     def _needs_own_task(self) -> bool:
         return any(
             step.hops == 0 and (step.provider.kind.has_release or step.provider.kind.is_async)
-            for step in self.plan.steps
+            for step in self.plan.all_steps
         )
 
     def _return_if_ready(self) -> None:
@@ -192,8 +192,20 @@ class _Writer:
         with self.out.block(f"if {step.variable} is MISSING"):
             if step.hops or step.provider.kind in _HANDED_IN:
                 self._ask(step, home)
+            elif step.nested:
+                self._make_with_nested(step)
             else:
                 self._make(step)
+
+    def _make_with_nested(self, step: Step) -> None:
+        """First the transients for it; that may take a while, so then look again."""
+        for each in step.nested:
+            self.compiled.starts.append((self.out.next_line, each))
+            self._make(each)
+        self.compiled.starts.append((self.out.next_line, step))
+        self.out.line(f"{step.variable} = scope.{step.slot}")
+        with self.out.block(f"if {step.variable} is MISSING"):
+            self._make(step)
 
     def _ask(self, step: Step, home: str) -> None:
         """Let the open scope in which it lives make it."""

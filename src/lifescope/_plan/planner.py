@@ -61,6 +61,7 @@ class _Frame:
     provider: Provider
     rest: Iterator[Edge]
     arguments: list[Argument] = field(default_factory=list[Argument])
+    nested: list[Step] = field(default_factory=list[Step])
     by_position: bool = True
 
 
@@ -103,10 +104,14 @@ class _Planner:
                     stack.append(self._frame(needed))
                 continue
             stack.pop()
-            variable = self._add(frame)
+            step = self._step(frame)
+            if step.slot is None and stack:
+                stack[-1].nested += [*frame.nested, step]
+            else:
+                self.steps += [step] if step.slot is not None else [*frame.nested, step]
             if not stack:
-                return variable
-            self._pass(stack[-1], frame.edge, variable)
+                return step.variable
+            self._pass(stack[-1], frame.edge, step.variable)
 
     def _known(self, edge: Edge) -> str | None:
         """An expression for what needs no step of its own any more."""
@@ -145,7 +150,7 @@ class _Planner:
         name = None if frame.by_position else edge.parameter.name
         frame.arguments.append(Argument(expression, name))
 
-    def _add(self, frame: _Frame) -> str:
+    def _step(self, frame: _Frame) -> Step:
         provider = frame.provider
         variable = self._variable(provider.key)
         is_kept = provider.scope != TRANSIENT and provider not in self.anew
@@ -154,10 +159,10 @@ class _Planner:
         arguments = tuple(frame.arguments)
         if provider.kind.is_relation:
             arguments = (Argument(self.open_scope),)
-        self.steps.append(Step(provider, variable, arguments, hops, slot))
         if is_kept:
             self.placed[provider] = variable
-        return variable
+        nested = tuple(frame.nested) if is_kept else ()
+        return Step(provider, variable, arguments, hops, slot, nested)
 
     def _variable(self, key: Key) -> str:
         base = _snake(key)

@@ -81,6 +81,7 @@ class Step:
         arguments: What is passed.
         hops: How many scopes further out it is kept: 0 is the scope of the plan.
         slot: The attribute of that scope; None for a transient, which is not kept.
+        nested: Transients that are made for this object alone, and so only if it is made.
     """
 
     provider: Provider
@@ -88,6 +89,7 @@ class Step:
     arguments: tuple[Argument, ...]
     hops: int
     slot: str | None
+    nested: tuple["Step", ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,3 +112,8 @@ class Plan:
     steps: tuple[Step, ...]
     results: tuple[Argument, ...]
     root: Provider | Entry
+
+    @property
+    def all_steps(self) -> list[Step]:
+        """The steps, those that are nested in others among them."""
+        return [each for step in self.steps for each in (*step.nested, step)]
