@@ -63,9 +63,10 @@ def task_getter() -> Callable[[], object]:
     if trio is not None:
         return cast("Callable[[], object]", trio.current_task)
     loop = asyncio.get_running_loop()
-    if sys.version_info < (3, 12) and hasattr(asyncio.tasks, "_current_tasks"):
-        # asyncio.current_task is Python code there, which looks into this table.
-        return partial(asyncio.tasks._current_tasks.get, loop)
+    # Before Python 3.12 asyncio.current_task is Python code, which looks into this table.
+    table: dict[Any, Any] | None = getattr(asyncio.tasks, "_current_tasks", None)
+    if sys.version_info < (3, 12) and table is not None:
+        return partial(table.get, loop)
     return partial(asyncio.current_task, loop)
 
 
