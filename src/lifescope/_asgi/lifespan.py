@@ -89,6 +89,8 @@ class Lifespan:
                 raise
             if not self._is_told_to_stop and not self._to_caller:
                 await self._until_server_stops(None)  # the factory has dealt with the crash
+                if self._stop is not None and self._stop.needs_error:
+                    raise RuntimeError("the app has ended by itself; this error stops the server")
             await send({"type": "lifespan.shutdown.complete"})
         finally:
             if self._live is not None:
@@ -243,6 +245,8 @@ class Lifespan:
             self._exit_code = 1
             _logger.critical("the app has crashed and does not serve any more", exc_info=error)
             await self._until_server_stops(error)
+        elif stopping.hides_errors():
+            _logger.error("the app did not stop in good order", exc_info=error)
         await self._send(self._failed("shutdown", error))
 
     def _failed(self, phase: str, error: BaseException) -> Message:
