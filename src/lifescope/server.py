@@ -41,7 +41,7 @@ def serve(
     signals: bool = False,
     **options: Any,
 ) -> "Server":
-    """A server for *app*. In the block `async with serve(app) as server:` it has started.
+    """A server for *app*: an async context manager, inside of which it has started.
 
     It works on asyncio, with uvloop or without. Any number may run at once, also in threads
     with event loops of their own.
