@@ -1,0 +1,400 @@
+"""Real server processes that serve `servers.app`, and what one can do with them from outside.
+
+No port is fixed: a server binds port 0 and tells the port in its output, or, where it cannot
+tell, a port is held for it. Nothing here waits for a time; it polls what another process shows
+(its output, the events that the app notes, its exit code), each with the deadline `LIMIT`.
+"""
+
+import contextlib
+import importlib.util
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from email.message import Message
+from http.client import parse_headers
+from pathlib import Path
+from typing import Any, Self
+
+import httpx2
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+TESTS = Path(__file__).parents[1]
+LIMIT = 30
+"""Seconds that a process may take to start, to stop, or to show what it is expected to show."""
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A way to run an app: a server with its options.
+
+    Attributes:
+        module: What `python -m` runs.
+        options: What stands on the command line, apart from the app and the address.
+        needs: Modules without which this way does not exist.
+        running: What the server's output says, once it accepts connections or is about to.
+    """
+
+    module: str
+    options: tuple[str, ...]
+    needs: tuple[str, ...]
+    running: str
+
+    @property
+    def name(self) -> str:
+        shown = (option for option in self.options if option not in _ALWAYS)
+        return " ".join([self.module, *shown])
+
+    @property
+    def tells_port(self) -> bool:
+        return "http" in self.running
+
+    def with_options(self, *options: str) -> "Kind":
+        return Kind(self.module, self.options + options, self.needs, self.running)
+
+    def command(self, app: str, port: int) -> list[str]:
+        address = {
+            "uvicorn": ["--host", HOST, "--port", str(port)],
+            "granian": ["--host", HOST, "--port", str(port)],
+            "hypercorn": ["--bind", f"{HOST}:{port}"],
+            "gunicorn": ["--bind", f"{HOST}:{port}"],
+        }[self.module]
+        return [sys.executable, "-m", self.module, *address, *self.options, app]
+
+    @property
+    def missing(self) -> str | None:
+        """The module that is not installed here, None if all are."""
+        absent = (name for name in self.needs if importlib.util.find_spec(name) is None)
+        return next(absent, None)
+
+
+_ALWAYS = ("--no-use-colors", "--interface", "asgi", "--task-impl", "--no-control-socket", "-k")
+
+
+def uvicorn(loop: str = "asyncio", http: str = "h11", *options: str) -> Kind:
+    return Kind(
+        "uvicorn",
+        ("--loop", loop, "--http", http, *options, "--no-use-colors"),
+        ("uvicorn", *({loop, http} - {"asyncio"})),
+        "running on http://",
+    )
+
+
+def hypercorn(worker: str = "asyncio", *options: str) -> Kind:
+    needs = {"hypercorn", worker} - {"asyncio"}
+    return Kind("hypercorn", ("-k", worker, *options), tuple(needs), "Running on http://")
+
+
+def granian(loop: str = "asyncio", *options: str) -> Kind:
+    # The task implementation in Rust kills its worker under any anyio application.
+    fixed = ("--interface", "asgi", "--task-impl", "asyncio", "--loop", loop)
+    needs = {"granian", loop} - {"asyncio"}
+    return Kind("granian", (*fixed, *options), tuple(needs), "Started worker-1")
+
+
+def gunicorn(loop: str = "asyncio", *options: str) -> Kind:
+    fixed = ("-k", "asgi", "--asgi-loop", loop, "--no-control-socket")
+    needs = {"gunicorn.asgi", loop} - {"asyncio"}
+    return Kind("gunicorn", (*fixed, *options), tuple(needs), "ASGI server listening on http://")
+
+
+def param(kind: Kind, *values: Any, id: str | None = None) -> Any:
+    """A parameter of pytest, skipped where the server has no wheel for this interpreter."""
+    skip = pytest.mark.skipif(kind.missing is not None, reason=f"needs {kind.missing}")
+    return pytest.param(kind, *values, marks=skip, id=id or kind.name)
+
+
+EACH = [
+    param(uvicorn("asyncio", "h11")),
+    param(uvicorn("uvloop", "httptools")),
+    param(hypercorn("asyncio")),
+    param(hypercorn("trio")),
+    param(granian()),
+    param(gunicorn()),
+]
+"""The ways that differ most from each other."""
+
+
+def until(condition: Callable[[], Any], what: Callable[[], str]) -> None:
+    """Poll *condition* until it holds; after `LIMIT`, fail and tell *what* there is instead."""
+    deadline = time.monotonic() + LIMIT
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {LIMIT} s:\n{what()}")
+        time.sleep(0.005)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What the app under test does, see `servers.app`.
+
+    Attributes:
+        fail: The event at which the app raises an error.
+        hang: The event at which the app waits until it is told to go on.
+        crash: Whose task group crashes when it is told to.
+        root: Arguments for `container.asgi`.
+        app: The name of the application in `servers.app`.
+    """
+
+    fail: str = ""
+    hang: str = ""
+    crash: str = ""
+    root: Mapping[str, Any] = field(default_factory=dict)
+    app: str = "app"
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        return {
+            "LIFESCOPE_TEST_FOLDER": str(folder),
+            "LIFESCOPE_TEST_FAIL": self.fail,
+            "LIFESCOPE_TEST_HANG": self.hang,
+            "LIFESCOPE_TEST_CRASH": self.crash,
+            "LIFESCOPE_TEST_ROOT": json.dumps(dict(self.root)),
+        }
+
+
+AS_IT_IS = Scenario()
+
+
+class Server:
+    """A server process, with its workers, in a process group of its own."""
+
+    def __init__(self, kind: Kind, folder: Path, scenario: Scenario = AS_IT_IS) -> None:
+        self.kind = kind
+        self.port = 0
+        self._folder = folder
+        self._events = folder / "events"
+        self._events.touch()
+        self._output = folder / "output"
+        self._held = None if kind.tells_port else _held_port()
+        port = 0 if self._held is None else self._held.getsockname()[1]
+        environment = {**os.environ, **scenario.environment(folder), "PYTHONUNBUFFERED": "1"}
+        with self._output.open("w") as output:
+            self._process = subprocess.Popen(
+                kind.command(f"servers.app:{scenario.app}", port),
+                cwd=TESTS,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    # --- what it shows --------------------------------------------------------------------
+
+    @property
+    def events(self) -> list[str]:
+        """What the app has noted, in order."""
+        return self._events.read_text().splitlines()
+
+    @property
+    def output(self) -> str:
+        """What the server has printed, with its log."""
+        return self._output.read_text()
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def events_of(self, name: str) -> list[str]:
+        """What the app has noted about the request that calls itself *name*."""
+        start = f"{name} "
+        return [event.removeprefix(start) for event in self.events if event.startswith(start)]
+
+    def wait_for_event(self, event: str) -> None:
+        until(lambda: event in self.events, self._told)
+
+    def wait_for_output(self, text: str) -> None:
+        until(lambda: text in self.output, self._told)
+
+    def wait_until_ready(self) -> None:
+        """Wait until it accepts connections."""
+        until(lambda: self.kind.running in self.output or not self.is_running, self._told)
+        if not self.is_running:
+            pytest.fail(f"{self.kind.name} did not start:\n{self._told()}")
+        if self._held is None:
+            until(lambda: self._address() is not None, self._told)
+            self.port = int(str(self._address()))
+        else:
+            self.port = self._held.getsockname()[1]
+            until(self._accepts, self._told)
+
+    def wait_until_refusing(self) -> None:
+        """Wait until new connections are refused."""
+        until(lambda: not self._accepts(), self._told)
+
+    def _address(self) -> str | None:
+        found = re.search(rf"{self.kind.running}{HOST}:(\d+)\s", self.output)
+        return found and found[1]
+
+    def _accepts(self) -> bool:
+        try:
+            socket.create_connection((HOST, self.port), LIMIT).close()
+        except OSError:
+            return False
+        return True
+
+    def _told(self) -> str:
+        return "\n".join([self.output, "--- events", *self.events])
+
+    # --- what one can do ------------------------------------------------------------------
+
+    def tell(self, name: str) -> None:
+        """Let the app go on where it waits for *name*."""
+        (self._folder / f"told {name}").touch()
+
+    def signal(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Send a signal to the main process, as a supervisor does."""
+        self._process.send_signal(number)
+
+    def wait(self) -> int:
+        """Wait for the end, also that of its workers; gives the exit code."""
+        until(lambda: not self.is_running, self._told)
+        until(lambda: not self._has_processes(), self._told)
+        return self._process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM, and wait for the end; gives the exit code."""
+        if self.is_running:
+            self.signal()
+        return self.wait()
+
+    def kill(self) -> None:
+        """End whatever is left of it, at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        if self._held is not None:
+            self._held.close()
+
+    def _has_processes(self) -> bool:
+        try:
+            os.killpg(self._process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    # --- clients --------------------------------------------------------------------------
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def get(self, path: str) -> httpx2.Response:
+        """A request on a connection of its own."""
+        return httpx2.get(self.url + path, timeout=LIMIT, trust_env=False)
+
+    def client(self) -> httpx2.Client:
+        """A client that keeps its connection."""
+        return httpx2.Client(base_url=self.url, timeout=LIMIT, trust_env=False)
+
+    def websocket(self, path: str = "/websocket") -> ClientConnection:
+        url = f"ws://{HOST}:{self.port}{path}"
+        return connect(url, open_timeout=LIMIT, close_timeout=LIMIT, proxy=None)
+
+    def connection(self) -> "Connection":
+        return Connection(self.port)
+
+
+def _held_port() -> socket.socket:
+    """A socket that holds a free port, and lets another one with the same option listen there."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    held.bind((HOST, 0))
+    return held
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer that was read from a `Connection`."""
+
+    status: int
+    headers: Message
+    text: str
+
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+class Connection:
+    """A bare connection: a test decides what is sent when, and what is read when."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection((HOST, port), LIMIT)
+        self._file = self._socket.makefile("rb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hang up, whatever is still to come."""
+        self._file.close()
+        self._socket.close()
+
+    def send(self, data: bytes) -> None:
+        self._socket.sendall(data)
+
+    def ask(self, *paths: str) -> None:
+        """Send a GET request for each of *paths*, all at once."""
+        self.send(b"".join(request(path) for path in paths))
+
+    def read_head(self) -> Response:
+        """Read a status line and headers."""
+        status = self._file.readline().split()
+        if not status:
+            raise EOFError("the server has closed the connection")
+        return Response(int(status[1]), parse_headers(self._file), "")
+
+    def read(self) -> Response:
+        """Read a whole response; EOFError if the server ends it early."""
+        head = self.read_head()
+        if head.headers.get("transfer-encoding", "") == "chunked":
+            body = b"".join(iter(self.read_chunk, b""))
+        else:
+            body = self._exactly(int(head.headers.get("content-length", "0")))
+        return Response(head.status, head.headers, body.decode())
+
+    def read_chunk(self) -> bytes:
+        """Read a part of a body; empty if it was the last one."""
+        chunk = self._exactly(int(self._file.readline() or b"-1", 16))
+        self._file.readline()
+        return chunk
+
+    def _exactly(self, size: int) -> bytes:
+        body = self._file.read(size) if size >= 0 else b""
+        if len(body) != size:
+            raise EOFError("the server has cut the response")
+        return body
+
+
+def request(path: str, method: str = "GET", *headers: str, body: bytes = b"") -> bytes:
+    head = [f"{method} {path} HTTP/1.1", f"host: {HOST}", *headers, "", ""]
+    return "\r\n".join(head).encode() + body
+
+
+@contextlib.contextmanager
+def started(kind: Kind, folder: Path, scenario: Scenario = AS_IT_IS) -> Iterator[Server]:
+    """A server process that may well not be ready, and is gone after the block."""
+    server = Server(kind, folder, scenario)
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+@contextlib.contextmanager
+def running(kind: Kind, folder: Path, scenario: Scenario = AS_IT_IS) -> Iterator[Server]:
+    """A server that accepts connections, and is gone after the block."""
+    with started(kind, folder, scenario) as server:
+        server.wait_until_ready()
+        yield server
