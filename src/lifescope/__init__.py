@@ -4,7 +4,7 @@ from lifescope._container import Container
 from lifescope._declare.decorator import provider, supplied
 from lifescope._inject import Inject, inject
 from lifescope._model.keys import Named
-from lifescope._model.relations import Current, Factory, Lazy
+from lifescope._model.relations import Background, Current, Factory, Lazy
 from lifescope._runtime.binding import current_scope
 from lifescope._runtime.scope import OpenScope
 from lifescope.errors import (
@@ -31,6 +31,7 @@ from lifescope.errors import (
     ScopeClosedError,
     ScopeOrderError,
     SecondYieldError,
+    StartTimeoutError,
     SuppliedValueError,
     UnannotatedError,
     UnknownOverrideError,
@@ -44,6 +45,7 @@ __all__ = [
     "AcquisitionLoopError",
     "AcquisitionTimeoutError",
     "AmbiguousContextManagerError",
+    "Background",
     "CaptiveDependencyError",
     "ClientDisconnectedError",
     "Container",
@@ -71,6 +73,7 @@ __all__ = [
     "ScopeClosedError",
     "ScopeOrderError",
     "SecondYieldError",
+    "StartTimeoutError",
     "SuppliedValueError",
     "UnannotatedError",
     "UnknownOverrideError",

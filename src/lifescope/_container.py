@@ -8,7 +8,8 @@ from typing import Any, TypeVar, overload
 from typing_extensions import TypeForm
 
 from lifescope import errors
-from lifescope._asgi import Root
+from lifescope._asgi.root import Root
+from lifescope._asgi.settings import OnCrash, Settings
 from lifescope._declare import registry
 from lifescope._graph.graph import Graph
 from lifescope._graph.validate import build
@@ -18,8 +19,10 @@ from lifescope._model.names import spell
 from lifescope._model.provider import Declaration, Kind
 from lifescope._model.scopes import TRANSIENT, ScopeOrder
 from lifescope._runtime.binding import find_scope
+from lifescope._runtime.exits import GRACE
 from lifescope._runtime.opening import Opening
 from lifescope._runtime.overrides import Engines, Override, value_provider
+from lifescope._runtime.running import DRAIN
 
 __all__ = ["Container"]
 
@@ -87,12 +90,23 @@ class Container:
         *,
         values: Mapping[Any, Any] | None = None,
         exclude: Collection[ContextVar[Any]] = (),
+        concurrent_start: bool = False,
+        start_timeout: float | None = None,
+        drain_timeout: float = DRAIN,
+        crash_timeout: float = 1.0,
+        stop_timeout: float = GRACE,
+        on_crash: OnCrash = "stop",
+        start_on_request: bool = False,
     ) -> Root:
         """The composition root: an ASGI app that opens the app scope in its lifespan.
 
-        At start it makes the app-scoped objects, calls *app_factory*, and runs the lifespan
-        of the app that it gives. Each HTTP request and WebSocket then runs with a request
-        scope, in a context that has what start-up set in context variables.
+        At start it makes the app-scoped objects that are needed, calls *app_factory*, and runs
+        the lifespan of the app that it gives. Each HTTP request and WebSocket then runs with a
+        request scope, in a context that has what start-up set in context variables.
+
+        What the factory asks for, and what says `eager=True`, is made before the factory is
+        called; what the app's routes ask for, afterwards. Where routes cannot be read, in an
+        ASGI app of your own, that is everything. The rest is made when it is first asked for.
 
         Args:
             app_factory: A function or coroutine function that returns the app, an async
@@ -101,14 +115,39 @@ class Container:
                 an app. Its parameters are keys of the app scope.
             values: Key to object, for what is declared with `supplied` in the app scope.
             exclude: Context variables that do not flow from start-up into requests.
+            concurrent_start: Make independent objects at the same time. Each then sees the
+                context variables set by what it depends on, not those set by others.
+            start_timeout: Seconds for the whole start. See also the provider's `start_timeout`.
+            drain_timeout: Seconds for which requests and background work may go on when the
+                app stops, before they are cancelled. New requests get a 503 meanwhile.
+            crash_timeout: The same when the app stops because it has crashed.
+            stop_timeout: Seconds for the app's own lifespan and the factory to end, and for
+                each release whose provider has no `stop_timeout` of its own.
+            on_crash: What to do when a task of an app-scoped provider, of the factory or of
+                the app's lifespan has failed and everything has been released: "stop" asks the
+                server's process to stop, with an exit code other than 0 where it allows that;
+                a function is called with the error, and awaited if it is async; with None the
+                app goes on answering 503.
+            start_on_request: Start when the first request comes in, if no lifespan has been
+                run: for servers that send none. Whether everything is released then depends
+                on how the event loop ends.
 
         Raises:
             GraphError: Nothing provides a parameter of the factory.
             SuppliedValueError: A value is declared for a scope that the root opens itself.
         """
-        return Root(
-            lambda: self._engines.current, app_factory, values=values or {}, exclude=exclude
+        settings = Settings(
+            values=dict(values or {}),
+            exclude=frozenset(exclude),
+            concurrent_start=concurrent_start,
+            start_timeout=start_timeout,
+            drain_timeout=drain_timeout,
+            crash_timeout=crash_timeout,
+            stop_timeout=stop_timeout,
+            on_crash=on_crash,
+            start_on_request=start_on_request,
         )
+        return Root(lambda: self._engines.current, app_factory, settings)
 
     def open(self, values: Mapping[Any, Any] | None = None) -> Opening:
         """Open an app scope: `async with container.open() as scope:`; for workers and scripts.
@@ -127,7 +166,7 @@ class Container:
             None,
             values or {},
             frame=sys._getframe(1),
-            eager=lambda engine: engine.eager_providers(unless_told=False),
+            eager=lambda engine: engine.eager_providers(()),
         )
 
     @overload

@@ -15,7 +15,7 @@ from lifescope import errors
 from lifescope._declare.annotations import read_signature
 from lifescope._declare.decorator import local_names
 from lifescope._declare.signatures import injected_names, read_entry
-from lifescope._model.keys import InjectMarker
+from lifescope._model.keys import InjectMarker, Key
 from lifescope._model.names import place_of, spell_callable
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._runtime import connections, loops
@@ -113,6 +113,15 @@ class _Injected:
             for name, annotation in wrapper.__annotations__.items()
             if name not in self._hidden
         }
+        wrapper.__lifescope_asks_for__ = self.asks_for
+
+    def asks_for(self) -> list[Key]:
+        """The keys of its parameters; none where an annotation cannot be read (yet)."""
+        try:
+            entry = read_entry(self._function, marked=True, local_names=self._local_names)
+        except errors.GraphError:
+            return []
+        return [parameter.key for parameter in entry.parameters]
 
     async def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a coroutine function."""

@@ -35,10 +35,11 @@ class Graph:
         """The edges of *provider*; the built-in ones need nothing."""
         return self.index.edges.get(provider, ())
 
-    def needed(self, roots: Iterable[Provider]) -> list[Provider]:
+    def needed(self, roots: Iterable[Provider], *, at_once: bool = False) -> list[Provider]:
         """*roots* and everything below them, what is needed before what needs it.
 
-        One iterative walk: chains may be thousands of providers long. It ends on graphs with
+        With *at_once*, without what is only asked for later, through `Lazy` and the like. One
+        iterative walk: chains may be thousands of providers long. It ends on graphs with
         cycles too, which the check walks before it refuses them.
         """
         ordered: list[Provider] = []
@@ -49,7 +50,8 @@ class Graph:
             if provider is None or provider in entered:
                 return False
             entered.add(provider)
-            stack.append((provider, iter(self.needs(provider))))
+            is_later = at_once and provider.kind.is_relation
+            stack.append((provider, iter(() if is_later else self.needs(provider))))
             return True
 
         for root in roots:

@@ -15,7 +15,7 @@ from lifescope._declare.annotations import without_none
 from lifescope._graph import generics
 from lifescope._model.keys import Key, as_key
 from lifescope._model.provider import Edge, Kind, Parameter, Provider
-from lifescope._model.relations import RELATIONS
+from lifescope._model.relations import RELATIONS, Background
 from lifescope._model.scopes import REQUEST, TRANSIENT, ScopeOrder
 
 __all__ = ["Index"]
@@ -276,6 +276,8 @@ class Index:
             return None
         if key.form is not cls:  # Request[State] is the same object as Request
             return self.find(Key(cls)) if _is_connection(cls) else None
+        if cls is Background:
+            return Provider((key,), TRANSIENT, Kind.BACKGROUND, cls)
         if getattr(cls, "__lifescope_open_scope__", False):
             return Provider((key,), TRANSIENT, Kind.SCOPE, cls)
         if _is_connection(cls) and REQUEST in self.scopes:

@@ -27,6 +27,7 @@ class Kind(enum.Enum):
     LAZY = "made when it is first awaited"
     FACTORY = "made anew for each block"
     CURRENT = "looked up where it is asked"
+    BACKGROUND = "starts work in the background"
 
     @property
     def is_derived(self) -> bool:
@@ -51,7 +52,7 @@ class Kind(enum.Enum):
 
 _ASYNC = frozenset({Kind.AWAIT, Kind.ASYNC_GENERATOR, Kind.ASYNC_MANAGER})
 _RELEASED = frozenset({Kind.GENERATOR, Kind.ASYNC_GENERATOR, Kind.MANAGER, Kind.ASYNC_MANAGER})
-_RELATIONS = frozenset({Kind.LAZY, Kind.FACTORY, Kind.CURRENT})
+_RELATIONS = frozenset({Kind.LAZY, Kind.FACTORY, Kind.CURRENT, Kind.BACKGROUND})
 _DERIVED = frozenset({Kind.SCOPE, Kind.COLLECTION, *_RELATIONS})
 
 

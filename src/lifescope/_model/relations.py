@@ -1,15 +1,15 @@
-"""`Lazy`, `Factory` and `Current`: how a parameter's type says that T is asked for later.
+"""How a parameter's type says that something is asked for later, or begun on the side.
 
 They are protocols: whatever a test passes instead needs nothing of ours.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
 from lifescope._model.provider import Kind
 
-__all__ = ["RELATIONS", "Current", "Factory", "Lazy"]
+__all__ = ["RELATIONS", "Background", "Current", "Factory", "Lazy"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -59,6 +59,39 @@ class Current(Protocol[T_co]):
 
     def __await__(self) -> Generator[Any, Any, T_co]:
         """The object."""
+        ...
+
+
+class Background(Protocol):
+    """A parameter's type: starts work that may outlive the request that starts it.
+
+    Such work has a request scope of its own, and context variables as they are where it is
+    started. When the app stops it is waited for, like a request, and cancelled after
+    `drain_timeout`; only then are app-scoped objects released. An error goes to the log.
+    """
+
+    def spawn(
+        self,
+        fn: Callable[..., Any],
+        /,
+        *args: Any,
+        values: Mapping[Any, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Start *fn*, sync or async, and do not wait for it; from a worker thread, too.
+
+        Its parameters that are not passed are filled from its scope, as by `OpenScope.call`.
+
+        Args:
+            fn: The function.
+            args: What is passed by position.
+            values: Key to object, for what is declared with `supplied` in the request scope.
+            kwargs: What is passed by name.
+
+        Raises:
+            ScopeClosedError: The app has stopped.
+            SuppliedValueError: The values are not the declared ones.
+        """
         ...
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "current",
     "current_scope",
     "find_scope",
+    "put",
     "snapshot",
     "undo",
 ]
@@ -65,6 +66,12 @@ def apply(made: Iterable[Change]) -> list[Token[Any]]:
         if value is before or value is _UNSET:
             tokens.append(variable.set(after))
     return tokens
+
+
+def put(made: Iterable[Change]) -> None:
+    """Set what was changed, whatever is there."""
+    for variable, _, after in made:
+        variable.set(after)
 
 
 def undo(tokens: Sequence[Token[Any]]) -> None:

@@ -13,6 +13,7 @@ from lifescope._runtime import guards, loops
 from lifescope._runtime.exits import GRACE, release_all, report
 from lifescope._runtime.loops import is_cancellation
 from lifescope._runtime.owners import Flight
+from lifescope._runtime.running import DRAIN
 from lifescope._runtime.shield import finish
 
 if TYPE_CHECKING:
@@ -49,17 +50,21 @@ async def close(scope: "OpenScope", error: BaseException | None) -> None:
     none, or where it is a cancellation that came from within, from a task group of a
     provider, and is used up.
     """
+    failures: list[BaseException] = []
+    if scope._state is State.OPEN:
+        check_closable(scope)
+        failures += await _end_work(scope, error)
     if scope._state is State.CLOSING:
         await _wait_for_end(scope)
     if scope._state is not State.OPEN:
         return
-    check_closable(scope)
     scope._state = State.CLOSING
     crashed = scope.crashed
     if crashed is not None:
-        await loops.take_back_cancel(scope._opener or scope._task, error)
+        if scope.on_crash is None:
+            await loops.take_back_cancel(scope._opener or scope._task, error)
         error = None if is_cancellation(error) else error
-    failures = await _land_flights(scope, error)
+    failures += await _land_flights(scope, error)
     if crashed is not None:  # on trio the guard is still cancelled, by us
         failures = [failure for failure in failures if not is_cancellation(failure)]
     try:
@@ -100,6 +105,17 @@ async def _wait_for_end(scope: "OpenScope") -> None:
     if scope._ended is None:
         scope._ended = Event()
     await scope._ended.wait()
+
+
+async def _end_work(scope: "OpenScope", outcome: BaseException | None) -> list[BaseException]:
+    """Let what runs inside an app scope end. What cancels the wait is handed back."""
+    if scope.parent is not None or not scope.running.work:
+        return []
+    try:
+        await scope.running.end(0 if outcome is not None or scope.crashed else DRAIN)
+    except BaseException as error:
+        return [error]
+    return []
 
 
 async def _land_flights(scope: "OpenScope", outcome: BaseException | None) -> list[BaseException]:

@@ -6,11 +6,12 @@ One engine serves any number of event loops at once: it holds code, never instan
 import inspect
 import types
 import weakref
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from anyio import CancelScope
 from anyio.lowlevel import current_token
 
 from lifescope import errors
@@ -21,12 +22,12 @@ from lifescope._graph.suggest import suggest
 from lifescope._graph.validate import edge_for
 from lifescope._model.keys import Key
 from lifescope._model.names import Place
-from lifescope._model.provider import Entry, Kind, Parameter, Provider
+from lifescope._model.provider import Edge, Entry, Kind, Parameter, Provider
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._plan.compile import Compiled, Hooks, compile_plan
 from lifescope._plan.planner import plan_anew, plan_provider
 from lifescope._plan.steps import Mode, Plan, Slots
-from lifescope._runtime import binding, guards, loops
+from lifescope._runtime import binding, loops
 from lifescope._runtime.closing import MISSING
 from lifescope._runtime.failures import describe_failure
 from lifescope._runtime.filling import Filler
@@ -34,6 +35,7 @@ from lifescope._runtime.handed_in import HandedIn
 from lifescope._runtime.opening import Opening
 from lifescope._runtime.owners import check_value
 from lifescope._runtime.relations import private_scope_class, relate
+from lifescope._runtime.running import Running
 from lifescope._runtime.scope import NO_TASK, OpenScope
 from lifescope._runtime.threads import target_of
 
@@ -132,15 +134,29 @@ class Engine:
         scope.mark_level()
         return scope
 
-    def open_request(self, app: OpenScope, connection: tuple[Any, Any, Any]) -> OpenScope:
-        """The scope of one connection: (asgi_scope, receive, send)."""
-        scope, task = app, loops.current_task()
-        guard = guards.enter_early()  # below the cancel scopes of providers in all of these
+    def open_request(
+        self,
+        app: OpenScope,
+        connection: tuple[Any, Any, Any],
+        task: object,
+        guard: CancelScope | None,
+    ) -> OpenScope:
+        """The scope of one connection, (asgi_scope, receive, send), that *task* serves.
+
+        Args:
+            app: The app scope.
+            connection: What is to be served.
+            task: The task that runs.
+            guard: Below the cancel scopes of providers in all of these.
+        """
+        scope = app
         for name in self._to_request:
             scope = self._classes[name](scope, task)
-            scope._guard = guard
+            if guard is not None:
+                scope._guard = guard
         scope.connection = connection
-        scope.outside = self._other_scope(scope)
+        if binding.current.get(None) is not None:
+            scope.outside = self._other_scope(scope)
         return scope
 
     def opening(
@@ -149,38 +165,35 @@ class Engine:
         """What opens a scope inside *parent* by hand, and says that the caller's *frame* did."""
         return Opening(lambda: self, parent, name, values, frame=frame)
 
-    def eager_providers(self, *, unless_told: bool) -> list[Provider]:
-        """What is made when an app scope opens, by `eager=`; without it, if *unless_told*.
+    def eager_providers(self, roots: Iterable[Provider]) -> list[Provider]:
+        """What is made when an app scope opens: what says `eager=True`, and what *roots* need.
 
-        In dependency order, then in the order of declaration.
+        Without what says `eager=False`, which is made when something needs it. In dependency
+        order, then in the order of declaration.
         """
-        later = self._only_asked_for_later()
-        eager = {
-            provider: None
-            for provider in self.graph.providers
+        told = [provider for provider in self.graph.providers if provider.eager]
+        needed = set(self.graph.needed([*told, *roots], at_once=True))
+        declared = [provider for provider in self.graph.providers if provider in needed]
+        return [
+            provider
+            for provider in self.graph.needed(declared, at_once=True)
             if provider.scope == self.graph.scopes.widest
-            and (
-                unless_told and provider not in later if provider.eager is None else provider.eager
-            )
+            and provider.eager is not False
             and provider.kind not in (Kind.VALUE, Kind.SUPPLIED)
-        }
-        return [provider for provider in self.graph.needed(eager) if provider in eager]
+        ]
 
-    def _only_asked_for_later(self) -> set[Provider]:
-        """What others need through `Lazy`, `Factory` and `Current` only."""
-        later: set[Provider] = set()
-        at_once: set[Provider] = set()
-        for provider in self.graph.providers:
-            needed = {edge.provider for edge in self.graph.needs(provider) if edge.provider}
-            (later if provider.kind.is_relation else at_once).update(needed)
-            if provider.leads_to is not None:
-                later.add(provider.leads_to)
-        return later - at_once
+    def roots_of(self, keys: Iterable[Key] | None) -> list[Provider]:
+        """The providers of *keys*; all that something could ask for, where they are not known."""
+        if keys is not None:
+            return [edge.provider for key in keys if (edge := self._edge(key)) and edge.provider]
+        later = {provider.leads_to for provider in self.graph.providers}
+        return [provider for provider in self.graph.providers if provider not in later]
 
     def _open_app(self, name: str) -> OpenScope:
         # Without a task of its own: whoever asks, context managers get owner tasks.
         scope = self._classes[name](None, NO_TASK)
         scope.context = binding.snapshot()
+        scope.running = Running()
         scope._opener = loops.current_task()
         scope.loop = loops.loop_token()
         scope.token = current_token()
@@ -226,8 +239,7 @@ class Engine:
 
         None for `T | None` where nothing provides T.
         """
-        inner, optional = without_none(key.form)
-        edge = edge_for(self.graph, Parameter("", Key(inner, key.name), optional))
+        edge = self._edge(key)
         if edge is None:
             raise errors.MissingProviderError(
                 key=key, suggestions=suggest(key, self.graph.declared)
@@ -239,6 +251,10 @@ class Engine:
                 key=key, scope=narrower.scope, asked_in=scope.name, provider=str(narrower)
             )
         return provider
+
+    def _edge(self, key: Key) -> Edge | None:
+        inner, optional = without_none(key.form)
+        return edge_for(self.graph, Parameter("", Key(inner, key.name), optional))
 
     def resolver(self, scope: OpenScope, key: Key, form: Any) -> Callable[[Any], Awaitable[Any]]:
         """The function that makes *key* in scopes like *scope*, kept for the next time."""

@@ -70,10 +70,11 @@ async def release_one(
     # An owner keeps to its limit, and to the grace if the scope ends by a cancellation. That
     # of whoever waits for it comes after; but a cancellation that arrives now is seen here only.
     is_owned = hasattr(handle, "leave_owner")
-    hold.limit = None if is_owned else provider.stop_timeout
+    limit = hold.default if provider.stop_timeout is None else provider.stop_timeout
+    hold.limit = None if is_owned else limit
     hold.grace = GRACE
-    if is_owned and (provider.stop_timeout is not None or loops.is_cancellation(outcome)):
-        hold.grace += provider.stop_timeout or GRACE
+    if is_owned and (limit is not None or loops.is_cancellation(outcome)):
+        hold.grace += limit or GRACE
     release = leave(provider, handle, outcome)
     try:
         if loops.is_trio():

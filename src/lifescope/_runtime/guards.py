@@ -17,11 +17,9 @@ from lifescope._runtime import loops
 __all__ = ["enter_early", "enter_late", "leave"]
 
 
-def enter_early() -> CancelScope | None:
-    """A guard around the further work of the task; None where nothing calls for one."""
-    if not loops.is_trio() and loops.cancel_scope_here() is None:
-        return None
-    return _entered()
+def enter_early(task: object) -> CancelScope | None:
+    """A guard around the further work of *task*, which runs; None where nothing calls for one."""
+    return _entered() if loops.has_level_cancellation(task) else None
 
 
 def enter_late(level: object) -> CancelScope | None:
@@ -30,7 +28,11 @@ def enter_late(level: object) -> CancelScope | None:
     Args:
         level: The cancel scope that was around the task when the scope was opened.
     """
-    if level is None or loops.is_trio() or loops.cancel_scope_here() is not level:
+    if (
+        level is None
+        or loops.is_trio()
+        or loops.cancel_scope_around(loops.current_task()) is not level
+    ):
         return None
     return _entered()
 

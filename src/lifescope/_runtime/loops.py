@@ -8,16 +8,19 @@ import asyncio
 import contextlib
 import math
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from contextvars import Context
 from typing import Any, cast
 
-from anyio import CancelScope, current_effective_deadline
+from anyio import CancelScope, current_effective_deadline, sleep
 
 __all__ = [
     "cancel",
-    "cancel_scope_here",
+    "cancel_scope_around",
     "current_task",
+    "every",
+    "exit_after_task",
+    "has_level_cancellation",
     "is_being_cancelled",
     "is_cancellation",
     "is_done",
@@ -25,6 +28,7 @@ __all__ = [
     "loop_token",
     "spawn",
     "take_back_cancel",
+    "task_getter",
 ]
 
 
@@ -51,6 +55,12 @@ def current_task() -> object:
         return object()
 
 
+def task_getter() -> Callable[[], object]:
+    """`current_task`, for the event loop that runs here; it does not ask which one each time."""
+    trio = _trio()
+    return asyncio.current_task if trio is None else cast("Callable[[], object]", trio.current_task)
+
+
 def loop_token() -> object | None:
     """What identifies the running event loop; None outside of any."""
     if (trio := _trio()) is not None:
@@ -71,6 +81,42 @@ def spawn(function: Callable[[], Awaitable[None]], context: Context) -> object:
     if (trio := _trio()) is not None:
         return trio.spawn_system_task(function, context=context)
     return asyncio.get_running_loop().create_task(_run(function), context=context)
+
+
+@contextlib.contextmanager
+def every(seconds: float, function: Callable[[], None]) -> Generator[None]:
+    """Call *function* every so many *seconds*, as long as the block is not through."""
+    stop = _repeat_on_trio if is_trio() else _repeat_on_asyncio
+    end = stop(seconds, function)
+    try:
+        yield
+    finally:
+        end()
+
+
+def _repeat_on_asyncio(seconds: float, function: Callable[[], None]) -> Callable[[], None]:
+    loop = asyncio.get_running_loop()
+
+    def tick() -> None:
+        pending.append(loop.call_later(seconds, tick))
+        del pending[0]
+        function()
+
+    pending = [loop.call_later(seconds, tick)]
+    return lambda: pending[0].cancel()
+
+
+def _repeat_on_trio(seconds: float, function: Callable[[], None]) -> Callable[[], None]:
+    scope = CancelScope()
+
+    async def ticks() -> None:
+        with scope:
+            while True:
+                await sleep(seconds)
+                function()
+
+    _trio().spawn_system_task(ticks)
+    return scope.cancel
 
 
 async def _run(function: Callable[[], Awaitable[None]]) -> None:
@@ -99,6 +145,13 @@ def cancel(task: object, guard: CancelScope | None) -> None:
         task.cancel()
 
 
+def exit_after_task(code: int) -> None:
+    """End asyncio's event loop, and with it the process, when the current task has ended."""
+    task = asyncio.current_task()
+    assert task is not None
+    task.add_done_callback(lambda _: sys.exit(code))
+
+
 async def take_back_cancel(task: object, error: BaseException | None) -> None:
     """Undo `cancel` for the current task, which may have ended with *error* because of it."""
     if is_trio() or task is not current_task() or not isinstance(task, asyncio.Task):
@@ -119,8 +172,15 @@ def is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def cancel_scope_here() -> object | None:
-    """The innermost cancel scope of anyio around the current task of asyncio.
+def has_level_cancellation(task: object) -> bool:
+    """Whether a cancellation of *task*, which runs, may be a state: on trio, and below anyio."""
+    return (
+        not isinstance(task, asyncio.Task) or cancel_scope_around(cast("object", task)) is not None
+    )
+
+
+def cancel_scope_around(task: object) -> object | None:
+    """The innermost cancel scope of anyio around *task*, the current one of asyncio.
 
     anyio has no public way to ask. Where its own table is not there any more the answer is
     some object, never the same one: as if there were one that is not known.
@@ -129,7 +189,7 @@ def cancel_scope_here() -> object | None:
     if backend is None:
         return None
     try:
-        state = backend._task_states.get(asyncio.current_task())
+        state = backend._task_states.get(task)
         return None if state is None else cast("object", state.cancel_scope)
     except (AttributeError, TypeError):
         return object()

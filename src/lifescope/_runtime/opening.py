@@ -15,6 +15,8 @@ from lifescope._runtime.closing import check_closable
 from lifescope._runtime.exits import report
 from lifescope._runtime.loops import is_cancellation
 from lifescope._runtime.scope import OpenScope
+from lifescope._runtime.starting import start
+from lifescope._runtime.startup import Startup
 
 if TYPE_CHECKING:
     from lifescope._runtime.engine import Engine
@@ -70,8 +72,8 @@ class Opening:
         innermost = self._scopes[-1]
         self._token = binding.current.set(innermost)
         try:
-            for provider in eager:
-                await engine.acquirer(innermost, provider)(innermost)
+            if eager:
+                await start(innermost, eager, Startup())
         except BaseException as error:
             await self.__aexit__(type(error), error, error.__traceback__)
             raise

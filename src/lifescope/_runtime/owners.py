@@ -131,6 +131,8 @@ class Owner:
         provider: What it runs.
         args: What is passed by position.
         kwargs: What is passed by name.
+        base: The context from which it starts, and in which its effects are kept; by default
+            a copy of the asker's, and nowhere.
     """
 
     def __init__(
@@ -140,8 +142,10 @@ class Owner:
         provider: Provider,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
+        base: Context | None,
     ) -> None:
         self.scope = scope
+        self.base = base
         self.key = key
         self.provider = provider
         self.flight = Flight(scope, provider, self)
@@ -160,8 +164,9 @@ class Owner:
         self._task: object = None
         self._spawned: object = None  # asyncio itself keeps only a weak reference to a task
 
-    def start(self, context: Context) -> None:
-        """Begin the acquisition in *context*, which the provider then changes and keeps."""
+    def start(self) -> None:
+        """Begin the acquisition, in a context that the provider then changes and keeps."""
+        context = binding.snapshot() if self.base is None else self.base.copy()
         self._spawned = loops.spawn(self._run, context)
 
     def runs_here(self) -> bool:
@@ -201,7 +206,11 @@ class Owner:
 
     async def _release(self, handle: Any, interruption: BaseException | None) -> None:
         outcome = interruption or self._outcome
-        self._hold = Hold(exits.GRACE, is_cancelled=loops.is_cancellation(outcome))
+        self._hold = Hold(
+            exits.GRACE,
+            is_cancelled=loops.is_cancellation(outcome),
+            default=self.scope.stop_timeout,
+        )
         self._shelter.shield = True
         self._failure = await exits.release_one(
             self.provider, handle, outcome, self._shelter, self._hold

@@ -1,4 +1,4 @@
-"""The handles behind `Lazy`, `Factory` and `Current`, through which T is asked for later."""
+"""The handles behind `Lazy`, `Factory`, `Current` and `Background`."""
 
 from collections.abc import Callable, Generator
 from types import TracebackType
@@ -9,6 +9,7 @@ from anyio import Lock
 from lifescope._model.provider import Kind, Provider
 from lifescope._model.scopes import TRANSIENT
 from lifescope._runtime import binding
+from lifescope._runtime.background import Spawner
 from lifescope._runtime.closing import MISSING
 from lifescope._runtime.scope import OpenScope
 
@@ -21,6 +22,8 @@ __all__ = ["private_scope_class", "relate"]
 def relate(engine: "Engine", handle: Provider) -> Callable[[OpenScope], object]:
     """What makes the handle that *handle* stands for, given the scope in which it is asked for."""
     provider = handle.leads_to
+    if handle.kind is Kind.BACKGROUND:
+        return lambda scope: Spawner(engine, scope)
     if handle.kind is Kind.CURRENT:
         key = handle.parameters[0].key
         return lambda scope: _Current(scope.container, key if provider is not None else None)

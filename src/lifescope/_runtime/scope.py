@@ -19,6 +19,7 @@ from lifescope._runtime import binding, closing, guards, loops
 from lifescope._runtime.closing import State
 from lifescope._runtime.exits import Exit
 from lifescope._runtime.owners import Flight, Owner, waiting_for
+from lifescope._runtime.running import Running
 
 if TYPE_CHECKING:
     from lifescope._runtime.engine import Engine
@@ -61,6 +62,8 @@ class OpenScope:
     connection: tuple[Any, Any, Any] | None = None
     failure: BaseException | None = None
     context: Context | None = None
+    contexts: dict[object, Context] | None = None
+    running: Running
     applied: list[tuple[Token[Any], object]] | None = None
     loop: object | None = None
     token: EventLoopToken | None = None
@@ -72,6 +75,8 @@ class OpenScope:
     _ended: Event | None = None
     waits_for: Flight | None = None
     crashed: errors.CrashError | None = None
+    on_crash: Callable[[], None] | None = None
+    stop_timeout: float | None = None
     _is_in_endpoint: bool = False
     _lenders: tuple["OpenScope", ...] = ()
 
@@ -243,15 +248,22 @@ class OpenScope:
 
         What it changes in context variables is there for what is made later, and for the asker.
         """
-        assert self.context is not None
-        before = self.context.copy()
+        base = self._context_here()
+        assert base is not None
+        before = base.copy()
         context = before.copy()
         context.run(binding.current.set, self)
         made = context.run(target, *args, **kwargs)
         changes = binding.changes(before, context)
-        self.context.run(binding.apply, changes)
-        self._note_effects(binding.apply(changes))
+        base.run(binding.apply, changes)
+        self.apply_effects(changes)
         return made
+
+    def _context_here(self) -> Context | None:
+        """The app's context, for what is made in an app scope; in a concurrent start, its part."""
+        if self.contexts is None:
+            return self.context
+        return self.contexts.get(loops.current_task(), self.context)
 
     def _supply(self, provider: Provider) -> Any:
         """The value of a supplied key that nobody has handed in: the connection, or an error."""
@@ -285,10 +297,9 @@ class OpenScope:
             raise self.closed_error(str(provider.key))
         # What lives as long as the app starts from the app's context, not from that of the
         # request that happens to ask first.
-        context = self.context.copy() if self.context is not None else binding.snapshot()
-        owner = Owner(self, key, provider, args, kwargs)
+        owner = Owner(self, key, provider, args, kwargs, self._context_here())
         self._flights[key] = owner.flight  # first: an eager task lands before start() returns
-        owner.start(context)
+        owner.start()
         return owner.flight
 
     async def _join(self, provider: Provider) -> Any:
@@ -317,15 +328,16 @@ class OpenScope:
     def _value_of(self, flight: Flight) -> Any:
         if flight.error is not None:
             raise flight.error
-        self._note_effects(binding.apply(flight.effects))
+        self.apply_effects(flight.effects)
         return flight.value
 
     def effects(self) -> list[Token[Any]]:
         """What was set for this task on the way; not what the block itself has set since."""
         return [token for token, value in self.applied or () if token.var.get(None) is value]
 
-    def _note_effects(self, tokens: Sequence[Token[Any]]) -> None:
-        """Have them taken back when the innermost scope of this task ends."""
+    def apply_effects(self, changes: Sequence[binding.Change]) -> None:
+        """Have them in this task, until its innermost scope ends."""
+        tokens = binding.apply(changes)
         if not tokens:
             return
         task = loops.current_task()
@@ -344,8 +356,8 @@ class OpenScope:
             self._exits.append((owner.provider, owner))
         if owner.key is owner.provider:
             setattr(self, self._engine.slots[owner.provider], value)
-        if self.context is not None:
-            self.context.run(binding.apply, effects)
+        if owner.base is not None:
+            owner.base.run(binding.apply, effects)
         del self._flights[owner.key]
         owner.flight.land(value, effects)
 
@@ -362,7 +374,10 @@ class OpenScope:
         if self._state is not State.OPEN or self.crashed is not None:
             return
         self.crashed = errors.CrashError(provider=str(provider))
-        loops.cancel(self._opener or self._task, self._guard)
+        if self.on_crash is not None:
+            self.on_crash()
+        else:
+            loops.cancel(self._opener or self._task, self._guard)
 
     @property
     def is_abandoned(self) -> bool:
@@ -402,6 +417,8 @@ class OpenScope:
         """End a scope that has nothing to release; False if it has."""
         if self._exits or self._flights or self._state or self._guard is not None:
             return False
+        if self.parent is None and self.running.work:
+            return False
         self.forget()
         return True
 
@@ -412,9 +429,9 @@ class OpenScope:
     def mark_level(self) -> None:
         """Note which cancel scopes are around the task that opens this by hand."""
         if not loops.is_trio():
-            self._level = loops.cancel_scope_here()
+            self._level = loops.cancel_scope_around(self._opener or self._task)
             return
-        self._guard = guards.enter_early()
+        self._guard = guards.enter_early(self._opener or self._task)
         # What scopes further out acquire from now on would lie above the guard, and outlast
         # it. So they have no task for a while, and everything is acquired in owners.
         for scope in self.outwards():

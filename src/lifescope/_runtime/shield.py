@@ -43,6 +43,7 @@ class Hold:
             any time.
         guard: The cancel scope around the providers, where there is one.
         is_cancelled: Whether it has been cancelled already: the scope ends because of it.
+        default: Seconds for each release whose provider has no limit of its own.
 
     Attributes:
         limit: Seconds for the release at hand, from its start; None for no limit but the grace.
@@ -50,8 +51,14 @@ class Hold:
     """
 
     def __init__(
-        self, grace: float | None, *, is_cancelled: bool, guard: CancelScope | None = None
+        self,
+        grace: float | None,
+        *,
+        is_cancelled: bool,
+        guard: CancelScope | None = None,
+        default: float | None = None,
     ) -> None:
+        self.default = default
         self.limit: float | None = None
         self.stood_at: str | None = None
         self.grace = grace

@@ -23,6 +23,7 @@ LifescopeError
 ├── WrongValueError                  a provider that gives something else (also TypeError)
 ├── AcquisitionLoopError             an acquisition that waits for itself
 ├── AcquisitionTimeoutError          an acquisition took too long (also TimeoutError)
+├── StartTimeoutError                the start of the app took too long (also TimeoutError)
 ├── CrashError                       a task that a provider runs has failed
 ├── OverrideError
 │   ├── UnknownOverrideError         nothing provides the key that is overridden (also LookupError)
@@ -62,6 +63,7 @@ from lifescope.errors._lifetimes import (
     ReleaseError,
     ReleaseTimeoutError,
     SecondYieldError,
+    StartTimeoutError,
     WrongValueError,
 )
 from lifescope.errors._overrides import LateOverrideError, OverrideError, UnknownOverrideError
@@ -90,6 +92,7 @@ __all__ = [
     "ScopeClosedError",
     "ScopeOrderError",
     "SecondYieldError",
+    "StartTimeoutError",
     "SuppliedValueError",
     "UnannotatedError",
     "UnknownOverrideError",

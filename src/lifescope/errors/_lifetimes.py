@@ -16,6 +16,7 @@ __all__ = [
     "ReleaseError",
     "ReleaseTimeoutError",
     "SecondYieldError",
+    "StartTimeoutError",
     "WrongValueError",
 ]
 
@@ -123,6 +124,22 @@ class AcquisitionTimeoutError(LifescopeError, TimeoutError):
             f"{self.provider} was not acquired within {self.seconds:g} seconds and was "
             f"cancelled; it stood at {self.stood_at}"
         )
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class StartTimeoutError(LifescopeError, TimeoutError):
+    """Raised when the start of an app exceeds `container.asgi(..., start_timeout=)`.
+
+    Attributes:
+        seconds: The limit.
+        report: Who had started, who was at it, and who was waiting.
+    """
+
+    seconds: float
+    report: str
+
+    def __str__(self) -> str:
+        return f"the app had not started within {self.seconds:g} seconds: {self.report}"
 
 
 @dataclass(eq=False, kw_only=True, repr=False)

@@ -45,6 +45,10 @@ class _Parameter:
     def __init__(self, key: Any) -> None:
         self._key = key
 
+    def __lifescope_asks_for__(self) -> list[Any]:
+        """For the root, which starts what the routes ask for."""
+        return [self._key]
+
     async def __call__(self, scope: _Endpoint) -> Any:
         return await scope.get(self._key)
 

@@ -1,0 +1,250 @@
+"""One run of the lifespan protocol: start, wait, stop; and what happens after a crash.
+
+Sources: the ASGI specification (lifespan protocol 2.0), and the guarantees G6 to G9. What
+servers make of each message is told in docs/explanation/lifespan.md.
+"""
+
+import inspect
+import logging
+import math
+import traceback
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any
+
+from anyio import CancelScope, current_time
+
+from lifescope import errors
+from lifescope._asgi import stopping
+from lifescope._asgi.factories import AppFactory
+from lifescope._asgi.inner import InnerLifespan
+from lifescope._asgi.live import Live, Phase
+from lifescope._asgi.protocol import AsgiScope, Message, Receive, Send
+from lifescope._asgi.routes import entry_keys
+from lifescope._asgi.settings import Settings
+from lifescope._model.provider import Provider
+from lifescope._runtime import binding, guards, loops
+from lifescope._runtime.engine import Engine
+from lifescope._runtime.opening import Opening
+from lifescope._runtime.shield import finish, stood_at
+from lifescope._runtime.starting import start
+from lifescope._runtime.startup import Startup
+
+__all__ = ["Lifespan"]
+
+_logger = logging.getLogger("lifescope")
+
+
+class Lifespan:
+    """One run of the lifespan protocol, in the server's task.
+
+    Args:
+        engine: Of the container, as it is now.
+        factory: Gives the app.
+        settings: What the user has said.
+        ready: Called when requests can be served.
+        ended: Called when it is over.
+        to_caller: Whoever runs it deals with a crash; no server is asked to stop.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        factory: AppFactory,
+        settings: Settings,
+        ready: Callable[[Live], None],
+        ended: Callable[[Live], None],
+        *,
+        to_caller: bool = False,
+    ) -> None:
+        self._engine = engine
+        self._factory = factory
+        self._settings = settings
+        self._ready = ready
+        self._ended = ended
+        self._to_caller = to_caller
+        self._startup = Startup()
+        self._live: Live | None = None
+        self._inner: InnerLifespan | None = None
+        self._is_told_to_stop = False
+        self._waiting: CancelScope | None = None
+        self._stop: stopping.Stop | None = None
+        self._exit_code = 0
+        # Around everything: ends a start, and the end of the app, that take too long.
+        self._limit = CancelScope()
+        self._receive: Receive
+        self._send: Send
+
+    async def run(self, asgi_scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Run it, from `lifespan.startup` to the answer to `lifespan.shutdown`."""
+        self._receive, self._send = receive, send
+        before = binding.snapshot()
+        await receive()  # lifespan.startup
+        try:
+            try:
+                await self._live_on(asgi_scope, before)
+            except Exception as error:
+                await self._fail(error)
+                raise
+            if not self._is_told_to_stop and not self._to_caller:
+                await self._until_server_stops(None)  # the factory has dealt with the crash
+            await send({"type": "lifespan.shutdown.complete"})
+        finally:
+            if self._live is not None:
+                self._live.phase = Phase.STOPPED
+                self._ended(self._live)
+
+    def exit_if_crashed(self) -> None:
+        """Have the process end with an exit code, where a crash calls for it.
+
+        That is when the task that calls this, the server's lifespan task, has ended.
+        """
+        if self._stop is not None:
+            self._stop.exit_after_task(self._exit_code)
+
+    # --- start ----------------------------------------------------------------------------
+
+    async def _live_on(self, asgi_scope: AsgiScope, before: Context) -> None:
+        """Start, wait until the app is to stop, and release everything."""
+        if self._settings.start_timeout is not None:
+            self._limit.deadline = current_time() + self._settings.start_timeout
+        try:
+            with self._limit:
+                await self._in_app_scope(asgi_scope, before)
+        except Exception as error:
+            if self._limit.cancel_called:
+                raise self._too_late(error) from error
+            raise
+        if self._limit.cancelled_caught:
+            raise self._too_late(None)
+
+    async def _in_app_scope(self, asgi_scope: AsgiScope, before: Context) -> None:
+        engine, settings = self._engine, self._settings
+        async with Opening(lambda: engine, None, None, settings.values) as scope:
+            scope._guard = scope._guard or guards.enter_early(loops.current_task())
+            scope.on_crash = self._crashed
+            scope.stop_timeout = settings.stop_timeout
+            live = self._live = Live(scope, asgi_scope.setdefault("state", {}), self._startup)
+
+            async def started() -> None:
+                await self._has_started(live, before)
+
+            self._inner = InnerLifespan(started, self._until_stop)
+            try:
+                await self._start(self._factory.needs(engine))
+                async with self._factory.open(engine, scope) as live.app:
+                    await self._start(engine.roots_of(entry_keys(live.app)))
+                    await self._inner.run(live.app, asgi_scope)
+            finally:
+                self._limit.deadline = math.inf  # releases have limits of their own
+
+    async def _start(self, roots: list[Provider]) -> None:
+        assert self._live is not None
+        scope = self._live.scope
+        there = {step.provider for step in self._startup.steps}
+        providers = [p for p in self._engine.eager_providers(roots) if str(p) not in there]
+        await start(scope, providers, self._startup, together=self._settings.concurrent_start)
+
+    async def _has_started(self, live: Live, before: Context) -> None:
+        self._limit.deadline = math.inf
+        self._startup.is_over()
+        live.changes = binding.changes(before, binding.snapshot(), self._settings.exclude)
+        live.phase = Phase.READY
+        self._ready(live)
+        _logger.info("started in %r", self._startup)
+        await self._send({"type": "lifespan.startup.complete"})
+
+    # --- stop -----------------------------------------------------------------------------
+
+    async def _until_stop(self) -> None:
+        """Wait until the server says so, or something crashes; then see the requests off."""
+        live = self._live
+        assert live is not None
+        try:
+            with CancelScope() as self._waiting:
+                if live.scope.crashed is None:
+                    await self._receive()  # lifespan.shutdown
+                    self._is_told_to_stop = True
+        except BaseException:  # cancelled: by the server, or by a task group around us
+            live.phase = Phase.CRASHED
+            await finish(live.running.end(self._settings.crash_timeout))
+            self._limit_the_end()
+            raise
+        has_crashed = not self._is_told_to_stop
+        live.phase = Phase.CRASHED if has_crashed else Phase.STOPPING
+        settings = self._settings
+        await live.running.end(settings.crash_timeout if has_crashed else settings.drain_timeout)
+        self._limit_the_end()
+
+    def _limit_the_end(self) -> None:
+        """From now on the app's own lifespan, and the factory, have so long to end."""
+        self._limit.deadline = current_time() + self._settings.stop_timeout
+
+    def _crashed(self) -> None:
+        """A task that an app-scoped provider runs has failed."""
+        live = self._live
+        if live is None or live.phase is Phase.STARTING:
+            self._limit.cancel()
+        elif live.phase is Phase.READY:
+            live.phase = Phase.CRASHED
+            if self._waiting is not None:
+                self._waiting.cancel()
+        else:
+            live.running.cancel()
+
+    # --- failures -------------------------------------------------------------------------
+
+    @property
+    def _was_ready(self) -> bool:
+        return self._live is not None and self._live.phase is not Phase.STARTING
+
+    def _too_late(self, error: Exception | None) -> Exception:
+        """What to raise when the limit was over, and *error* came of it."""
+        if self._live is not None and self._live.scope.crashed is not None:
+            return error or self._live.scope.crashed
+        if not self._was_ready:
+            return errors.StartTimeoutError(
+                seconds=self._settings.start_timeout or 0.0, report=str(self._startup)
+            )
+        return errors.ReleaseTimeoutError(
+            provider=f"the app of {self._factory.name}",
+            seconds=self._settings.stop_timeout,
+            stood_at=stood_at(error) if error is not None else "an unknown place",
+        )
+
+    async def _fail(self, error: Exception) -> None:
+        """Tell the server about *error*, and after a crash have it stop."""
+        if not self._was_ready:
+            error.add_note(f"lifescope: start-up of {self._factory.name}: {self._startup}")
+            await self._send(self._failed("startup", error))
+            return
+        if not self._is_told_to_stop and not self._to_caller:
+            self._exit_code = 1
+            _logger.critical("the app has crashed and does not serve any more", exc_info=error)
+            await self._until_server_stops(error)
+        await self._send(self._failed("shutdown", error))
+
+    def _failed(self, phase: str, error: BaseException) -> Message:
+        if self._inner is not None and self._inner.failure is not None:
+            return self._inner.failure
+        report = "".join(traceback.format_exception(error))
+        return {"type": f"lifespan.{phase}.failed", "message": report}
+
+    async def _until_server_stops(self, error: Exception | None) -> None:
+        """Do what is to be done after a crash, and wait for the server's `lifespan.shutdown`."""
+        on_crash = self._settings.on_crash
+        if on_crash == "stop":
+            self._stop = stopping.ask_server()
+        elif on_crash is not None and error is not None:
+            await _call(on_crash, error)
+        if self._stop is None or self._stop.is_announced:
+            await self._receive()
+
+
+async def _call(on_crash: Callable[[BaseException], Any], error: Exception) -> None:
+    try:
+        result = on_crash(error)
+        if inspect.isawaitable(result):
+            await result
+    except Exception:
+        _logger.exception("on_crash itself has failed")

@@ -1,0 +1,167 @@
+"""Root: the ASGI app that `container.asgi` returns. It finds the lifespan of each connection."""
+
+import threading
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from lifescope import errors
+from lifescope._asgi.factories import AppFactory
+from lifescope._asgi.host import Block, Host, Protocol
+from lifescope._asgi.lifespan import Lifespan
+from lifescope._asgi.live import Live
+from lifescope._asgi.protocol import AsgiApp, AsgiScope, Receive, Send
+from lifescope._asgi.settings import Settings
+from lifescope._model.scopes import CALL, REQUEST
+from lifescope._runtime import loops
+from lifescope._runtime.engine import Engine
+from lifescope._runtime.startup import Startup
+
+__all__ = ["Root"]
+
+
+class Root:
+    """The composition root: an ASGI app around the one that your app factory gives.
+
+    `container.asgi(app_factory)` makes it. It holds nothing until a lifespan runs, so it can be
+    a global of a module; each lifespan has an app scope of its own. Usually the server runs the
+    lifespan. `lifespan` is for an outer app in which this one is mounted, `factory` for
+    programs and for servers that accept an app as a context manager.
+    """
+
+    def __init__(self, engine: Callable[[], Engine], app_factory: Any, settings: Settings) -> None:
+        self._engine = engine
+        self._factory = AppFactory(app_factory)
+        self._settings = settings
+        self._key = f"lifescope.root.{id(self)}"
+        self._lives: dict[object, list[Live]] = {}
+        self._hosts: dict[object, Host] = {}
+        self._lock = threading.Lock()
+        self._check(engine())
+
+    def __repr__(self) -> str:
+        return f"<container.asgi({self._factory.name})>"
+
+    def _check(self, engine: Engine) -> None:
+        """Find what would otherwise fail when the app starts."""
+        scopes = engine.graph.scopes
+        if REQUEST not in scopes:
+            raise errors.UnknownScopeError(
+                scope=REQUEST, known=scopes.names, name="container.asgi, which opens it per request"
+            )
+        engine.handed_in.check(scopes.widest, self._settings.values)
+        for name in (*scopes.between(scopes.widest, REQUEST), *([CALL] if CALL in scopes else [])):
+            engine.handed_in.check(name, {})  # the root opens these, and has no values for them
+        self._factory.check(engine)
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Serve one connection, or run the lifespan (ASGI 3)."""
+        if scope["type"] == "lifespan":
+            lifespan = self._lifespan(lambda live: None)
+            try:
+                await lifespan.run(scope, receive, send)
+            finally:
+                lifespan.exit_if_crashed()
+            return
+        state = scope.get("state")
+        live: Live | None = state.get(self._key) if state is not None else None
+        if live is None:
+            live = self._only_live() or await self._start_on_request()
+            live.hand_on_state(scope)
+        await live(scope, receive, send)
+
+    @property
+    def startups(self) -> tuple[Startup, ...]:
+        """How the lifespans that are running have started, as data: one each."""
+        with self._lock:
+            return tuple(live.startup for lives in self._lives.values() for live in lives)
+
+    def factory(self) -> AbstractAsyncContextManager[AsgiApp]:
+        """The root as an async context manager that gives an app to serve.
+
+        `async with root.factory() as app:` starts everything, as a server does, and stops it at
+        the end of the block. The app needs no lifespan of its own any more. If the app crashes,
+        the block is cancelled, and the error comes out.
+
+        Raises:
+            Exception: What the start, the stop or a crash raises, as itself.
+        """
+        return Block(lambda ready: self._lifespan(ready, to_caller=True).run)
+
+    @asynccontextmanager
+    async def lifespan(self, app: Any = None) -> AsyncGenerator[Mapping[str, Any]]:
+        """The lifespan, for an outer app in which the root is mounted.
+
+        `Starlette(routes=[Mount("/api", root)], lifespan=root.lifespan)`; the same for FastAPI.
+        What it gives is the state that the outer app hands on to requests.
+
+        Raises:
+            Exception: What the start, the stop or a crash raises, as itself.
+        """
+        lifespans: list[Lifespan] = []
+
+        def make(ready: Callable[[Live], None]) -> Protocol:
+            lifespans.append(self._lifespan(ready))
+            return lifespans[0].run
+
+        host = Host(make)
+        host.spawn()
+        try:
+            live = await host.ready()
+            yield dict(live.state)
+        finally:
+            await host.stop()
+            lifespans[0].exit_if_crashed()
+        if host.error is not None:
+            raise host.error
+
+    # --- which lifespan -------------------------------------------------------------------
+
+    def _only_live(self) -> Live | None:
+        """The lifespan of this event loop, if there is one.
+
+        Raises:
+            LifespanNotRunError: There are several, or there is none and it is not to be started.
+        """
+        lives = self._lives.get(loops.loop_token(), [])
+        if len(lives) == 1:
+            return lives[0]
+        if lives or not self._settings.start_on_request:
+            raise errors.LifespanNotRunError(root=self._factory.name, running=len(lives))
+        return None
+
+    async def _start_on_request(self) -> Live:
+        """Start it now. It ends with the event loop, if that ends in good order."""
+        token = loops.loop_token()
+        host = self._hosts.get(token)
+        if host is None or host.has_ended:
+            host = self._hosts[token] = Host(lambda ready: self._lifespan(ready).run)
+            host.spawn()
+        return await host.ready()
+
+    def _lifespan(self, ready: Callable[[Live], None], *, to_caller: bool = False) -> Lifespan:
+        def is_ready(live: Live) -> None:
+            live.state[self._key] = live
+            with self._lock:
+                self._lives.setdefault(loops.loop_token(), []).append(live)
+            ready(live)
+
+        return Lifespan(
+            self._engine(),
+            self._factory,
+            self._settings,
+            is_ready,
+            self._forget,
+            to_caller=to_caller,
+        )
+
+    def _forget(self, live: Live) -> None:
+        live.state.pop(self._key, None)
+        token = loops.loop_token()
+        with self._lock:
+            lives = self._lives.get(token, [])
+            if live in lives:
+                lives.remove(live)
+            if not lives:
+                self._lives.pop(token, None)
+                self._hosts.pop(token, None)

@@ -1,0 +1,25 @@
+"""Settings: what `container.asgi` was told."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = ["OnCrash", "Settings"]
+
+OnCrash = Literal["stop"] | Callable[[BaseException], Awaitable[None] | None] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """See `Container.asgi`; all times are in seconds."""
+
+    values: Mapping[Any, Any]
+    exclude: frozenset[ContextVar[Any]]
+    concurrent_start: bool
+    start_timeout: float | None
+    drain_timeout: float
+    crash_timeout: float
+    stop_timeout: float
+    on_crash: OnCrash
+    start_on_request: bool

@@ -1,0 +1,69 @@
+"""How to make each server stop from inside, when the app cannot go on (G8).
+
+ASGI has no message for it, and a lifespan that raises after start-up is ignored by servers
+(asgiref issue 276). What follows was measured with each of them; docs/explanation/lifespan.md
+has the table. Nothing here sends a signal for which the process has no handler.
+"""
+
+import logging
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from lifescope._runtime import loops
+
+__all__ = ["Stop", "ask_server"]
+
+_logger = logging.getLogger("lifescope")
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What comes of asking.
+
+    Attributes:
+        is_announced: The server stops by itself, and says `lifespan.shutdown` when it is time.
+        needs_exit: The process ends, or ends with another code than 0, by `exit_after_task` only.
+    """
+
+    is_announced: bool
+    needs_exit: bool
+
+    def exit_after_task(self, code: int) -> None:
+        """End the event loop, and with it the process, when the task that runs has ended.
+
+        A `SystemExit` out of a callback goes through every server to the interpreter.
+        """
+        if not self.needs_exit or (self.is_announced and not code):
+            return
+        # A worker of hypercorn that ends with 0 is replaced, so that nothing would stop.
+        loops.exit_after_task(code or 1)
+
+
+def ask_server() -> Stop:
+    """Ask the server that runs this process to stop, gracefully."""
+    handler: Any = signal.getsignal(signal.SIGTERM)
+    server: Any = getattr(handler, "__self__", None)
+    if type(server).__module__.partition(".")[0] == "uvicorn" and hasattr(server, "should_exit"):
+        server.should_exit = True
+        return Stop(is_announced=True, needs_exit=True)
+    name = next((name for name in _SERVERS if name in sys.modules), None)
+    if name == "hypercorn" and loops.is_trio():
+        return Stop(is_announced=False, needs_exit=False)  # by the error that ends the lifespan
+    if name is not None and callable(handler):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return Stop(is_announced=True, needs_exit=name == "hypercorn")
+    if name == "hypercorn" and _is_worker_process():
+        return Stop(is_announced=False, needs_exit=True)
+    _logger.critical("the server is not one that can be asked to stop; it answers 503 until then")
+    return Stop(is_announced=True, needs_exit=False)
+
+
+def _is_worker_process() -> bool:
+    process: Any = sys.modules.get("multiprocessing.process")
+    return process is not None and process.parent_process() is not None
+
+
+_SERVERS = ("granian", "gunicorn", "hypercorn")

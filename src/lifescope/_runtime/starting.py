@@ -1,0 +1,115 @@
+"""Starting: what is made when an app scope opens, one after the other or together (G7)."""
+
+import logging
+from collections.abc import Sequence
+from contextvars import Context
+from typing import TYPE_CHECKING
+
+from anyio import Event, create_task_group
+from anyio.abc import TaskGroup
+
+from lifescope._model.provider import Provider
+from lifescope._runtime import binding, loops
+from lifescope._runtime.startup import Startup
+
+if TYPE_CHECKING:
+    from lifescope._runtime.scope import OpenScope
+
+__all__ = ["start"]
+
+PROGRESS = 3.0
+"""Seconds after which a start that takes long says in the log how far it is, and how often."""
+
+_logger = logging.getLogger("lifescope")
+
+
+async def start(
+    scope: "OpenScope", providers: Sequence[Provider], startup: Startup, *, together: bool = False
+) -> None:
+    """Make *providers* in *scope*.
+
+    Args:
+        scope: An app scope, of the task that calls.
+        providers: In an order in which they can be made.
+        startup: Notes how it goes.
+        together: Each as soon as what it needs is there, instead of one after the other.
+
+    Raises what the first that fails raises, when the others have been stopped.
+    """
+    startup.plan(providers)
+    with loops.every(PROGRESS, lambda: _logger.info("starting: %s", startup)):
+        if together and len(providers) > 1:
+            await _Together(scope, providers, startup).run()
+        else:
+            for provider in providers:
+                await _start_one(scope, provider, startup)
+
+
+async def _start_one(scope: "OpenScope", provider: Provider, startup: Startup) -> None:
+    startup.began(provider)
+    try:
+        await scope._engine.acquirer(scope, provider)(scope)
+    except Exception:
+        startup.ended(provider, failed=True)
+        raise
+    startup.ended(provider)
+
+
+class _Together:
+    """Providers that start at the same time, each in a context of its own.
+
+    A provider sees what those that it needs have set in context variables, and nothing of the
+    others, so that the outcome does not depend on who is faster. When all are there, what they
+    have set is put together in the order of an ordinary start: the last one wins.
+    """
+
+    def __init__(self, scope: "OpenScope", providers: Sequence[Provider], startup: Startup) -> None:
+        assert scope.context is not None
+        self._scope = scope
+        self._startup = startup
+        self._before = scope.context.copy()
+        self._ended = {provider: Event() for provider in providers}
+        self._effects: dict[Provider, list[binding.Change]] = {}
+        self._failure: BaseException | None = None
+
+    async def run(self) -> None:
+        contexts: dict[object, Context] = {}
+        self._scope.contexts = contexts
+        try:
+            async with create_task_group() as group:
+                for provider in self._ended:
+                    group.start_soon(self._run_one, group, contexts, provider)
+        finally:
+            self._scope.contexts = None
+        if self._failure is not None:
+            raise self._failure
+        self._put_together()
+
+    async def _run_one(
+        self, group: TaskGroup, contexts: dict[object, Context], provider: Provider
+    ) -> None:
+        graph = self._scope._engine.graph
+        needed = [p for p in graph.needed([provider], at_once=True) if p in self._ended]
+        needed.remove(provider)
+        for each in needed:
+            await self._ended[each].wait()
+        before = self._before.copy()
+        for each in needed:
+            before.run(binding.put, self._effects[each])
+        contexts[loops.current_task()] = context = before.copy()
+        try:
+            await _start_one(self._scope, provider, self._startup)
+        except BaseException as error:
+            if loops.is_cancellation(error):
+                raise
+            self._failure = self._failure or error  # not in a group: it is the user's own error
+            group.cancel_scope.cancel()
+            return
+        self._effects[provider] = binding.changes(before, context)
+        self._ended[provider].set()
+
+    def _put_together(self) -> None:
+        assert self._scope.context is not None
+        for provider in self._ended:
+            self._scope.context.run(binding.put, self._effects[provider])
+        self._scope.apply_effects(binding.changes(self._before, self._scope.context))
