@@ -76,10 +76,11 @@ async def crashing(place: str) -> AsyncIterator[None]:
 
     async def consume() -> None:
         await told("crash")
+        (FOLDER / "told crash").unlink()  # a worker that replaces this one is to live
         raise BrokerLostError("the broker is gone")
 
     async with AsyncExitStack() as stack:
-        if place == CRASH:
+        if place in CRASH.split():
             group = await stack.enter_async_context(anyio.create_task_group())
             group.start_soon(consume)
             stack.callback(group.cancel_scope.cancel)
@@ -161,6 +162,10 @@ async def create_app(second: Second) -> AsyncIterator[FastAPI]:
     try:
         async with crashing("factory"):
             yield app
+    except* BrokerLostError:
+        note("factory sees the crash")
+        if "handled" not in CRASH:
+            raise
     finally:
         await happens("factory leaves")
         by_factory.reset(token)
@@ -230,6 +235,12 @@ def add_routes_that_look(app: FastAPI) -> None:
             if text.startswith("set "):
                 by_request.set(text.removeprefix("set "))
             await websocket.send_json(seen())
+
+    @app.websocket("/websocket-wait")
+    async def websocket_wait(websocket: WebSocket, thing: Inject[PerRequest]) -> None:
+        await websocket.accept()
+        await websocket.send_text("accepted")
+        await websocket.receive_text()
 
 
 def add_routes_that_wait(app: FastAPI) -> None:
