@@ -9,7 +9,7 @@ Tests tell it to go on by making a file, for a server that stops takes no more r
 import json
 import os
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from typing import Any
 import anyio
 from fastapi import BackgroundTasks, FastAPI, Request, WebSocket
 from fastapi.responses import StreamingResponse
+from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
+from starlette.routing import Mount
 
 from lifescope import Container, current_scope, provider
 from lifescope.integrations.fastapi import Inject
@@ -61,6 +63,15 @@ async def told(name: str) -> None:
         await anyio.sleep(0.005)
 
 
+async def told_alone(name: str) -> None:
+    """Wait until the test says so to this process, and to no other."""
+    while True:
+        await told(name)
+        with suppress(FileNotFoundError):
+            (FOLDER / f"told {name}").unlink()
+            return
+
+
 async def happens(event: str) -> None:
     """Note *event*, and fail or wait there, if that is what the test wants."""
     note(event)
@@ -75,8 +86,7 @@ async def crashing(place: str) -> AsyncIterator[None]:
     """A task group around the block; its task crashes when told to, if *place* is to crash."""
 
     async def consume() -> None:
-        await told("crash")
-        (FOLDER / "told crash").unlink()  # a worker that replaces this one is to live
+        await told_alone("crash")  # another worker, or one that replaces this one, is to live
         raise BrokerLostError("the broker is gone")
 
     async with AsyncExitStack() as stack:
@@ -257,6 +267,18 @@ def add_routes_that_wait(app: FastAPI) -> None:
             raise
         return f"{name} is done"
 
+    @app.get("/tidy-wait")
+    async def tidy_wait(request: Request, thing: Inject[PerRequest]) -> str:
+        name = request.query_params["as"]
+        note(f"{name} waits")
+        try:
+            await told(name)
+        finally:
+            with anyio.CancelScope(shield=True):
+                note(f"{name} tidies up")
+                await told(f"{name} is tidy")
+        return f"{name} is done"
+
     @app.get("/sync-wait")
     def sync_wait(request: Request, thing: Inject[PerRequest]) -> str:
         name = request.query_params["as"]
@@ -299,3 +321,5 @@ def add_routes_that_wait(app: FastAPI) -> None:
 
 container: Any = Container(first, second, per_request)
 app = container.asgi(create_app, **ROOT)
+mounted = Starlette(routes=[Mount("/inner", app)], lifespan=app.lifespan)
+"""The same app below another one."""

@@ -6,36 +6,33 @@ from typing import Any
 import pytest
 
 from servers.harness import (
+    EXPECTED,
     LIMIT,
     Server,
     granian,
     gunicorn,
     hypercorn,
-    param,
+    params,
     request,
     until,
     uvicorn,
 )
 
-START = {"by_provider": "provider", "by_factory": "factory", "by_lifespan": "lifespan"}
-EXPECTED = {**START, "by_request": "unset", "scope": "request"}
-
 SERVERS = [
     *(
-        param(uvicorn(loop, http, *reset))
+        uvicorn(loop, http, *reset)
         for loop in ("asyncio", "uvloop")
         for http in ("h11", "httptools")
         for reset in ([], ["--reset-contextvars"])
     ),
-    param(hypercorn("asyncio")),
-    param(hypercorn("trio")),
-    param(granian("asyncio")),
-    param(granian("uvloop")),
-    param(gunicorn("asyncio")),
+    hypercorn("asyncio"),
+    hypercorn("trio"),
+    granian("asyncio"),
+    granian("uvloop"),
+    gunicorn("asyncio"),
 ]
 
-
-pytestmark = pytest.mark.parametrize("server", SERVERS, indirect=True, scope="module")
+pytestmark = pytest.mark.parametrize("server", params(SERVERS), indirect=True, scope="module")
 
 
 def lines(text: str) -> dict[str, str]:
