@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -422,6 +423,60 @@ class Connection:
 def request(path: str, method: str = "GET", *headers: str, body: bytes = b"") -> bytes:
     head = [f"{method} {path} HTTP/1.1", f"host: {HOST}", *headers, "", ""]
     return "\r\n".join(head).encode() + body
+
+
+class Load:
+    """Clients that send one request after the other, each on a connection of its own.
+
+    They begin with the block, and end when the server has gone.
+
+    Attributes:
+        answered: The names of the requests that were answered with 200.
+        statuses: All statuses that there were.
+    """
+
+    def __init__(self, server: Server, clients: int = 4) -> None:
+        self.answered: set[str] = set()
+        self.statuses: set[int] = set()
+        self._server = server
+        self._names = [f"client{number}" for number in range(clients)]
+        self._threads = [threading.Thread(target=self._run, args=(name,)) for name in self._names]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._server.is_running:  # the test has failed
+            self._server.kill()
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def begun(self) -> set[str]:
+        """The names of the requests that the app has begun."""
+        started = {"first", "second"}
+        opened = {event for event in self._server.events if event.endswith(" opens")}
+        return {event.removesuffix(" opens") for event in opened} - started
+
+    def wait_until_heavy(self) -> None:
+        """Wait until each client has had some answers."""
+        for name in self._names:
+            self._server.wait_for_event(f"{name}-5 closes")
+
+    def _run(self, client: str) -> None:
+        number = 0
+        while self._server.is_running:
+            number += 1
+            name = f"{client}-{number}"
+            try:
+                response = self._server.get(f"/injected?as={name}")
+            except httpx2.TransportError:
+                continue  # the app must not have begun it
+            self.statuses.add(response.status_code)
+            if response.status_code == 200:
+                self.answered.add(name)
 
 
 @contextlib.contextmanager
