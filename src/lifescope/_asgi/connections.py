@@ -1,5 +1,6 @@
 """One connection as the root sees it: what has been sent, and how to end it from outside."""
 
+from contextlib import suppress
 from typing import Any
 
 from anyio import CancelScope
@@ -24,10 +25,15 @@ class Connection:
         guard: The cancel scope around that, where there is one; on trio there always is.
 
     Attributes:
+        asgi_scope: As given.
+        is_plain: It is neither of the two:
         is_cancelled: It was cancelled by us, because the app stops.
+        is_gone: The client has gone before it had the whole response.
     """
 
-    __slots__ = ("_asgi_scope", "_guard", "_receive", "_send", "_task", "is_cancelled")
+    is_plain = True
+    is_cancelled = False
+    is_gone = False
 
     def __init__(
         self,
@@ -37,21 +43,15 @@ class Connection:
         task: object,
         guard: CancelScope | None,
     ) -> None:
-        self._asgi_scope = asgi_scope
+        self.asgi_scope = asgi_scope
         self._receive = receive
         self._send = send
         self._task = task
         self._guard = guard
-        self.is_cancelled = False
 
     def __str__(self) -> str:
-        kind = self._asgi_scope.get("method", "WebSocket")
-        return f"{kind} {self._asgi_scope.get('path', '')}"
-
-    @property
-    def is_gone(self) -> bool:
-        """The client has gone before it had the whole response."""
-        return False
+        kind = self.asgi_scope.get("method", "WebSocket")
+        return f"{kind} {self.asgi_scope.get('path', '')}"
 
     async def receive(self) -> Message:
         """The server's next message."""
@@ -64,12 +64,14 @@ class Connection:
     def cancel(self) -> None:
         """Cancel the task that serves it."""
         self.is_cancelled = True
+        self.is_plain = False
         loops.cancel(self._task, self._guard)
 
     async def end(self, error: BaseException | None) -> None:
         """Be through with a cancellation of ours, and tell the client."""
         await loops.take_back_cancel(self._task, error)
-        await self._tell()
+        with suppress(Exception):  # a client that has gone cannot be told
+            await self._tell()
 
     async def _tell(self) -> None:
         """Tell the client that the app has stopped, if it can still be told."""
@@ -82,47 +84,29 @@ class Http(Connection):
     well. So this looks at what passes through, and providers are told.
     """
 
-    __slots__ = ("_has_all", "_has_begun", "_is_gone")
-
-    def __init__(
-        self,
-        asgi_scope: AsgiScope,
-        receive: Receive,
-        send: Send,
-        task: object,
-        guard: CancelScope | None,
-    ) -> None:
-        # Spelled out: a request path does not pay for super().
-        self._asgi_scope = asgi_scope
-        self._receive = receive
-        self._send = send
-        self._task = task
-        self._guard = guard
-        self.is_cancelled = self._has_all = self._has_begun = self._is_gone = False
-
-    @property
-    def is_gone(self) -> bool:
-        """The client has gone before it had the whole response."""
-        return self._is_gone
+    _has_all = False
+    _has_begun = False
 
     async def receive(self) -> Message:
         """The server's next message."""
         message = await self._receive()
         if message["type"] == "http.disconnect" and not self._has_all:
-            self._is_gone = True
+            self.is_gone = True
+            self.is_plain = False
         return message
 
     def send(self, message: Message) -> Any:
         """Hand *message* on."""
-        if message["type"] in _BODIES:
-            self._has_all = not message.get("more_body", False)
-        else:
+        kind = message["type"]
+        if kind == "http.response.start":
             self._has_begun = True
+        elif kind in _BODIES and not message.get("more_body", False):
+            self._has_all = True
         return self._send(message)
 
     async def _tell(self) -> None:
         if not self._has_begun:  # otherwise all that is left is not to end the response
-            await refuse(self._asgi_scope, self._send)
+            await refuse(self.asgi_scope, self._send)
 
 
 _BODIES = ("http.response.body", "http.response.pathsend")
@@ -131,11 +115,8 @@ _BODIES = ("http.response.body", "http.response.pathsend")
 class WebSocket(Connection):
     """A WebSocket."""
 
-    __slots__ = ("_is_accepted", "_is_closed")
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._is_accepted = self._is_closed = False
+    _is_accepted = False
+    _is_closed = False
 
     async def receive(self) -> Message:
         """The server's next message."""
@@ -155,7 +136,7 @@ class WebSocket(Connection):
         if self._is_closed:
             return
         if not self._is_accepted:
-            await refuse(self._asgi_scope, self._send)
+            await refuse(self.asgi_scope, self._send)
             return
         close = {"type": "websocket.close", "code": _SERVICE_RESTART, "reason": "stopping"}
         await self._send(close)

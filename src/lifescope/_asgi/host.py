@@ -10,7 +10,7 @@ from types import TracebackType
 from anyio import CancelScope, Event
 
 from lifescope._asgi.live import Live
-from lifescope._asgi.protocol import AsgiScope, Message, Receive, Send, run_already
+from lifescope._asgi.protocol import AsgiApp, AsgiScope, Message, Receive, Send, run_already
 from lifescope._runtime import binding, loops
 from lifescope._runtime.exits import report
 from lifescope._runtime.loops import is_cancellation
@@ -109,7 +109,8 @@ class Host:
 class Bound:
     """An ASGI app that serves requests of one lifespan, which runs elsewhere."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, root: AsgiApp, live: Live) -> None:
+        self._root = root
         self._live = live
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -118,7 +119,7 @@ class Bound:
             await run_already(receive, send)
             return
         self._live.hand_on_state(scope)
-        await self._live(scope, receive, send)
+        await self._root(scope, receive, send)
 
 
 class Block:
@@ -128,7 +129,8 @@ class Block:
     the block that it is around, and what the lifespan raises comes out.
     """
 
-    def __init__(self, protocol: MakeProtocol) -> None:
+    def __init__(self, root: AsgiApp, protocol: MakeProtocol) -> None:
+        self._root = root
         self._host = Host(protocol, self._interrupt)
         self._task: object = None
         self._guard: CancelScope | None = None
@@ -146,7 +148,7 @@ class Block:
         self._guard = CancelScope().__enter__() if loops.is_trio() else None
         if self._host.has_ended:
             self._interrupt()
-        return Bound(live)
+        return Bound(self._root, live)
 
     async def __aexit__(
         self,

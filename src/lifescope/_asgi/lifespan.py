@@ -165,6 +165,8 @@ class Lifespan:
                 if live.scope.crashed is None:
                     await self._receive()  # lifespan.shutdown
                     self._is_told_to_stop = True
+        except GeneratorExit:  # the program has ended without asking
+            raise
         except BaseException:  # cancelled: by the server, or by a task group around us
             live.phase = Phase.CRASHED
             await finish(live.running.end(self._settings.crash_timeout))

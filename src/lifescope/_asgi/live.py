@@ -1,13 +1,14 @@
-"""Live: one running lifespan of a root, and how it serves connections."""
+"""Live: one running lifespan of a root, as its requests see it."""
 
 import enum
 from typing import Any
 
+from anyio import CancelScope
+
 from lifescope import errors
-from lifescope._asgi.connections import Http, WebSocket
-from lifescope._asgi.protocol import AsgiApp, AsgiScope, Receive, Send, refuse
+from lifescope._asgi.connections import Connection
+from lifescope._asgi.protocol import AsgiApp, AsgiScope
 from lifescope._runtime import binding, guards, loops
-from lifescope._runtime.loops import is_cancellation
 from lifescope._runtime.scope import OpenScope
 from lifescope._runtime.startup import Startup
 
@@ -33,58 +34,35 @@ class Live:
         state: The lifespan's state, for servers that do not hand it on.
         changes: What start-up has changed in context variables.
         startup: How the start went.
+        is_ready: Whether it takes connections.
+        running: The connections that are being served, and background work.
     """
 
     app: AsgiApp
 
     def __init__(self, scope: OpenScope, state: dict[str, Any], startup: Startup) -> None:
-        self.phase = Phase.STARTING
+        self._phase = Phase.STARTING
+        self.is_ready = False
         self.scope = scope
         self.state = state
         self.startup = startup
         self.running = scope.running
         self.changes: list[binding.Change] = []
-        self._engine = scope._engine
-        self._current_task = loops.task_getter()
+        # Found out once, and not for each request.
+        self.open_request = scope._engine.request_opener()
+        self.work = scope.running.work
+        self.current_task = loops.task_getter()
+        self.needs_guard = loops.level_cancellation_test()
 
-    async def __call__(self, asgi_scope: AsgiScope, receive: Receive, send: Send) -> None:
-        """Serve one connection, in a context that descends from the lifespan's (ASGI 3)."""
-        kind = asgi_scope["type"]
-        if kind not in ("http", "websocket"):
-            await self.app(asgi_scope, receive, send)
-            return
-        if self.phase is not Phase.READY:
-            await refuse(asgi_scope, send)
-            return
-        task = self._current_task()
-        guard = guards.enter_early(task)
-        connection = (Http if kind == "http" else WebSocket)(asgi_scope, receive, send, task, guard)
-        receive, send = connection.receive, connection.send
-        scope = self._engine.open_request(self.scope, (asgi_scope, receive, send), task, guard)
-        tokens = binding.apply(self.changes)
-        tokens.append(binding.current.set(scope))
-        self.running.work[scope] = connection
-        try:
-            await self.app(asgi_scope, receive, send)
-        except BaseException as error:
-            tokens += scope.effects()
-            await self._close(scope, error)
-            if not connection.is_cancelled:
-                raise
-            await connection.end(error)
-            if not is_cancellation(error):
-                raise
-        else:
-            if connection.is_gone and scope.failure is None:
-                scope.record_failure(errors.ClientDisconnectedError())
-            tokens += scope.effects()
-            if not (scope.parent is self.scope and scope.close_at_once()):
-                await self._close(scope, None)
-            if connection.is_cancelled:
-                await connection.end(None)
-        finally:
-            self.running.remove(scope)
-            binding.undo(tokens)
+    @property
+    def phase(self) -> Phase:
+        """Where it is."""
+        return self._phase
+
+    @phase.setter
+    def phase(self, phase: Phase) -> None:
+        self._phase = phase
+        self.is_ready = phase is Phase.READY
 
     def hand_on_state(self, asgi_scope: AsgiScope) -> None:
         """Do what a server does that hands the lifespan's state on to requests."""
@@ -92,11 +70,39 @@ class Live:
         for name, value in self.state.items():
             state.setdefault(name, value)
 
+    def enter_guard(self, request: OpenScope) -> CancelScope:
+        """A guard for a request scope, and those of the user's own around it."""
+        guard = guards.enter()
+        for scope in request.outwards():
+            if scope is self.scope:
+                break
+            scope._guard = guard
+        request.is_untouched = False
+        return guard
+
+    async def end_request(
+        self, request: OpenScope, connection: Connection, error: BaseException | None
+    ) -> bool:
+        """Close the scope of a request, and tell the client if it was us who cancelled it.
+
+        Returns:
+            Whether *error* has been dealt with.
+        """
+        if error is None and connection.is_gone and request.failure is None:
+            request.record_failure(errors.ClientDisconnectedError())
+        try:
+            await self._close(request, error)
+        finally:
+            if connection.is_cancelled:
+                await connection.end(error)
+        return connection.is_cancelled and loops.is_cancellation(error)
+
     async def _close(self, scope: OpenScope, error: BaseException | None) -> None:
-        """Close the request scope, and any of the user's own between it and the app scope."""
+        """Close a request scope, and any of the user's own between it and the app scope."""
         parent = scope.parent
         if parent is None or parent is self.scope:
-            await scope.close(error)
+            if not scope.close_at_once():
+                await scope.close(error)
             return
         if scope.failure is not None:
             parent.record_failure(scope.failure)

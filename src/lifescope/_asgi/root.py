@@ -3,17 +3,19 @@
 import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import Token
 from typing import Any
 
 from lifescope import errors
+from lifescope._asgi.connections import Http, WebSocket
 from lifescope._asgi.factories import AppFactory
 from lifescope._asgi.host import Block, Host, Protocol
 from lifescope._asgi.lifespan import Lifespan
 from lifescope._asgi.live import Live
-from lifescope._asgi.protocol import AsgiApp, AsgiScope, Receive, Send
+from lifescope._asgi.protocol import AsgiApp, AsgiScope, Receive, Send, refuse
 from lifescope._asgi.settings import Settings
 from lifescope._model.scopes import CALL, REQUEST
-from lifescope._runtime import loops
+from lifescope._runtime import binding, loops
 from lifescope._runtime.engine import Engine
 from lifescope._runtime.startup import Startup
 
@@ -56,19 +58,63 @@ class Root:
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one connection, or run the lifespan (ASGI 3)."""
-        if scope["type"] == "lifespan":
-            lifespan = self._lifespan(lambda live: None)
-            try:
-                await lifespan.run(scope, receive, send)
-            finally:
-                lifespan.exit_if_crashed()
-            return
+        kind = scope["type"]
         state = scope.get("state")
         live: Live | None = state.get(self._key) if state is not None else None
-        if live is None:
+        if live is None or not live.is_ready or (kind != "http" and kind != "websocket"):
+            await self._serve_otherwise(kind, live, scope, receive, send)
+            return
+        # Every request goes through here, and nothing that could be found out before is found
+        # out here. It is one function because each coroutine more costs a tenth of the whole;
+        # benchmarks/request_path has the figures.
+        task = live.current_task()
+        request = live.open_request(live.scope, task)
+        guard = live.enter_guard(request) if live.needs_guard(task) else None
+        connection = (Http if kind == "http" else WebSocket)(scope, receive, send, task, guard)
+        request.connection = connection
+        tokens = binding.apply(live.changes) if live.changes else []
+        bound = binding.current.set(request)
+        if bound.old_value is not Token.MISSING:
+            binding.note_outside(request, bound.old_value)
+        live.work[request] = connection
+        try:
+            await live.app(scope, connection.receive, connection.send)
+        except BaseException as error:
+            tokens += request.effects()
+            if not await live.end_request(request, connection, error):
+                raise
+        else:
+            if request.is_untouched and connection.is_plain:
+                request.end_unused()
+            else:
+                tokens += request.effects()
+                await live.end_request(request, connection, None)
+        finally:
+            del live.work[request]
+            if live.running.is_awaited:
+                live.running.ended()
+            if tokens:
+                binding.undo(tokens)
+            binding.unbind(bound)
+
+    async def _serve_otherwise(
+        self, kind: str, live: Live | None, asgi_scope: AsgiScope, receive: Receive, send: Send
+    ) -> None:
+        """Serve what is not just a connection of a lifespan that runs and is known."""
+        if kind == "lifespan":
+            lifespan = self._lifespan(lambda live: None)
+            try:
+                await lifespan.run(asgi_scope, receive, send)
+            finally:
+                lifespan.exit_if_crashed()
+        elif live is None:
             live = self._only_live() or await self._start_on_request()
-            live.hand_on_state(scope)
-        await live(scope, receive, send)
+            live.hand_on_state(asgi_scope)
+            await self(asgi_scope, receive, send)
+        elif kind not in ("http", "websocket"):
+            await live.app(asgi_scope, receive, send)
+        else:
+            await refuse(asgi_scope, send)
 
     @property
     def startups(self) -> tuple[Startup, ...]:
@@ -86,7 +132,7 @@ class Root:
         Raises:
             Exception: What the start, the stop or a crash raises, as itself.
         """
-        return Block(lambda ready: self._lifespan(ready, to_caller=True).run)
+        return Block(self, lambda ready: self._lifespan(ready, to_caller=True).run)
 
     @asynccontextmanager
     async def lifespan(self, app: Any = None) -> AsyncGenerator[Mapping[str, Any]]:

@@ -85,7 +85,8 @@ class _Work:
         except Exception as error:
             _logger.error("%s has failed", self, exc_info=error)
         finally:
-            self._running.remove(self)
+            del self._running.work[self]
+            self._running.ended()
 
     def _open(self) -> AbstractAsyncContextManager[OpenScope]:
         if self._scope == self._app.name:

@@ -6,6 +6,7 @@ compared by identity, merged three ways, taken back at the end.
 
 import decimal
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from contextvars import Context, ContextVar, Token, copy_context
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,8 +22,10 @@ __all__ = [
     "current",
     "current_scope",
     "find_scope",
+    "note_outside",
     "put",
     "snapshot",
+    "unbind",
     "undo",
 ]
 
@@ -76,11 +79,21 @@ def put(made: Iterable[Change]) -> None:
 
 def undo(tokens: Sequence[Token[Any]]) -> None:
     """Take back what `apply` set."""
-    for token in reversed(tokens):
-        try:
+    try:
+        for token in reversed(tokens):
             token.var.reset(token)
-        except ValueError:  # a coroutine may be closed from another context (LIFESPAN, 3.3)
-            continue
+    except ValueError:  # a coroutine may be closed from another context
+        for token in reversed(tokens):
+            with suppress(ValueError, RuntimeError):
+                token.var.reset(token)
+
+
+def unbind(token: Token["OpenScope"]) -> None:
+    """Take back what `current.set` set."""
+    try:
+        current.reset(token)
+    except ValueError:  # as above
+        return
 
 
 def snapshot() -> Context:
@@ -112,6 +125,12 @@ def find_scope(container: object | None, wanted: str = "") -> "OpenScope":
             return scope
         scope = _around(scope)
     raise errors.NoScopeError(wanted=wanted)
+
+
+def note_outside(scope: "OpenScope", other: "OpenScope | None") -> None:
+    """Note that *other* was current when *scope* was opened, if it is another container's."""
+    if other is not None and other.container is not scope.container and not other.closed:
+        scope.outside = other
 
 
 def _around(scope: "OpenScope") -> "OpenScope | None":

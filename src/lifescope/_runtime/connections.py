@@ -5,20 +5,34 @@ imported it already.
 """
 
 import sys
-from typing import Any
+from typing import Any, Protocol
 
-__all__ = ["given_in", "keys_of", "make"]
+__all__ = ["Connection", "given_in", "keys_of", "make"]
 
 
-def make(form: type, connection: tuple[Any, Any, Any]) -> Any:
-    """A `Request`, `WebSocket` or `HTTPConnection` for (asgi_scope, receive, send)."""
-    asgi_scope, receive, send = connection
+class Connection(Protocol):
+    """What a request scope is opened for: the three arguments of an ASGI app."""
+
+    asgi_scope: Any
+
+    async def receive(self) -> Any:
+        """The next message."""
+        ...
+
+    def send(self, message: Any) -> Any:
+        """Hand *message* on; to be awaited."""
+        ...
+
+
+def make(form: type, connection: Connection) -> Any:
+    """A `Request`, `WebSocket` or `HTTPConnection` for *connection*."""
+    asgi_scope = connection.asgi_scope
     if form.__qualname__ == "HTTPConnection":
         return form(asgi_scope)
     kind = "Request" if asgi_scope["type"] == "http" else "WebSocket"
     if form.__qualname__ != kind:
         raise LookupError(f"this connection is a {kind}; ask for HTTPConnection, which fits both")
-    return form(asgi_scope, receive, send)
+    return form(asgi_scope, connection.receive, connection.send)
 
 
 def given_in(arguments: tuple[Any, ...]) -> Any:

@@ -11,7 +11,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from anyio import CancelScope
 from anyio.lowlevel import current_token
 
 from lifescope import errors
@@ -77,7 +76,6 @@ class Engine:
         self._private_classes: dict[str, type[OpenScope]] = {}
         self._ways_in: dict[tuple[str, str | None], Sequence[str]] = {}
         scopes = graph.scopes
-        self._to_request = scopes.between(scopes.widest, REQUEST) if REQUEST in scopes else ()
         self._hooks = Hooks(
             missing=MISSING,
             current_task=loops.current_task,
@@ -116,7 +114,7 @@ class Engine:
             opened.append(parent)
         for provider, value in given.items():
             setattr(opened[-1], self.slots[provider], value)
-        opened[0].outside = self._other_scope(opened[0])
+        binding.note_outside(opened[0], binding.current.get(None))
         return opened
 
     def open_one(
@@ -134,30 +132,24 @@ class Engine:
         scope.mark_level()
         return scope
 
-    def open_request(
-        self,
-        app: OpenScope,
-        connection: tuple[Any, Any, Any],
-        task: object,
-        guard: CancelScope | None,
-    ) -> OpenScope:
-        """The scope of one connection, (asgi_scope, receive, send), that *task* serves.
+    def request_opener(self) -> Callable[[OpenScope, object], OpenScope]:
+        """What opens a request scope in an app scope, for a task that runs.
 
-        Args:
-            app: The app scope.
-            connection: What is to be served.
-            task: The task that runs.
-            guard: Below the cancel scopes of providers in all of these.
+        The scopes between are opened too. Where there are none, it is nothing but a class.
         """
-        scope = app
-        for name in self._to_request:
-            scope = self._classes[name](scope, task)
-            if guard is not None:
-                scope._guard = guard
-        scope.connection = connection
-        if binding.current.get(None) is not None:
-            scope.outside = self._other_scope(scope)
-        return scope
+        scopes = self.graph.scopes
+        *between, innermost = (self._classes[n] for n in scopes.between(scopes.widest, REQUEST))
+        if not between:
+            return innermost
+
+        def open_request(scope: OpenScope, task: object) -> OpenScope:
+            for cls in between:
+                scope = cls(scope, task)
+            request = innermost(scope, task)
+            request.is_untouched = False  # those around it have to be closed, too
+            return request
+
+        return open_request
 
     def opening(
         self, parent: OpenScope, name: str | None, values: Mapping[Any, Any], frame: types.FrameType
@@ -225,12 +217,6 @@ class Engine:
                 key=None, scope=inner or "(narrower)", asked_in=outer, provider=""
             )
         return order.between(outer, inner)
-
-    def _other_scope(self, scope: OpenScope) -> OpenScope | None:
-        other = binding.current.get(None)
-        if other is None or other.closed or other.container is scope.container:
-            return None
-        return other
 
     # --- plans ----------------------------------------------------------------------------
 

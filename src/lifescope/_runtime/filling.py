@@ -73,6 +73,7 @@ class Filler:
         return filled, binding.changes(before, binding.snapshot())
 
     async def _fill(self, scope: OpenScope, mode: Mode) -> dict[str, Any]:
+        scope.is_untouched = False
         filled: dict[str, Any] = await self._function(scope.name, mode)(scope)
         return filled
 
@@ -82,6 +83,7 @@ class Filler:
         Raises:
             NotReadyError: Something has to be awaited.
         """
+        scope.is_untouched = False
         filled: dict[str, Any] = self._function(scope.name, Mode.NOW)(scope)
         return filled
 

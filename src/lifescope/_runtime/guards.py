@@ -14,12 +14,12 @@ from anyio import CancelScope
 
 from lifescope._runtime import loops
 
-__all__ = ["enter_early", "enter_late", "leave"]
+__all__ = ["enter", "enter_early", "enter_late", "leave"]
 
 
 def enter_early(task: object) -> CancelScope | None:
     """A guard around the further work of *task*, which runs; None where nothing calls for one."""
-    return _entered() if loops.has_level_cancellation(task) else None
+    return enter() if loops.is_trio() or loops.cancel_scope_around(task) is not None else None
 
 
 def enter_late(level: object) -> CancelScope | None:
@@ -34,10 +34,11 @@ def enter_late(level: object) -> CancelScope | None:
         or loops.cancel_scope_around(loops.current_task()) is not level
     ):
         return None
-    return _entered()
+    return enter()
 
 
-def _entered() -> CancelScope:
+def enter() -> CancelScope:
+    """A guard around the further work of the task that runs."""
     guard = CancelScope()
     guard.__enter__()
     return guard

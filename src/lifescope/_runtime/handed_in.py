@@ -80,6 +80,7 @@ class HandedIn:
         self._put(scope, given)
 
     def _put(self, scope: OpenScope, given: Mapping[Provider, Any]) -> None:
+        scope.is_untouched = False
         for provider, value in given.items():
             slot = self._slots[provider]
             if getattr(scope, slot) is MISSING:

@@ -10,7 +10,9 @@ import math
 import sys
 from collections.abc import Awaitable, Callable, Generator
 from contextvars import Context
+from functools import partial
 from typing import Any, cast
+from weakref import ref
 
 from anyio import CancelScope, current_effective_deadline, sleep
 
@@ -20,11 +22,11 @@ __all__ = [
     "current_task",
     "every",
     "exit_after_task",
-    "has_level_cancellation",
     "is_being_cancelled",
     "is_cancellation",
     "is_done",
     "is_trio",
+    "level_cancellation_test",
     "loop_token",
     "spawn",
     "take_back_cancel",
@@ -58,7 +60,14 @@ def current_task() -> object:
 def task_getter() -> Callable[[], object]:
     """`current_task`, for the event loop that runs here; it does not ask which one each time."""
     trio = _trio()
-    return asyncio.current_task if trio is None else cast("Callable[[], object]", trio.current_task)
+    if trio is not None:
+        return cast("Callable[[], object]", trio.current_task)
+    loop = asyncio.get_running_loop()
+    # Before Python 3.12 asyncio.current_task is Python code, which looks into this table.
+    table: dict[Any, Any] | None = getattr(asyncio.tasks, "_current_tasks", None)
+    if sys.version_info < (3, 12) and table is not None:
+        return partial(table.get, loop)
+    return partial(asyncio.current_task, loop)
 
 
 def loop_token() -> object | None:
@@ -172,11 +181,24 @@ def is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def has_level_cancellation(task: object) -> bool:
-    """Whether a cancellation of *task*, which runs, may be a state: on trio, and below anyio."""
-    return (
-        not isinstance(task, asyncio.Task) or cancel_scope_around(cast("object", task)) is not None
-    )
+def level_cancellation_test() -> Callable[[Any], bool]:
+    """What tells whether a cancellation of the task that runs may be a state, and not an event.
+
+    It always is on trio; on asyncio below a cancel scope of anyio. For asyncio this looks into
+    anyio's table itself, which saves a request some of its time.
+    """
+    if is_trio():
+        return lambda task: True
+    states = getattr(sys.modules.get("anyio._backends._asyncio"), "_task_states", None)
+    table: dict[Any, Any] | None = getattr(states, "data", None)
+    if table is None:
+        return lambda task: cancel_scope_around(task) is not None
+
+    def is_below_a_cancel_scope(task: Any) -> bool:
+        state = table.get(ref(task))
+        return state is not None and state.cancel_scope is not None
+
+    return is_below_a_cancel_scope
 
 
 def cancel_scope_around(task: object) -> object | None:

@@ -32,16 +32,22 @@ class Work(Protocol):
 
 
 class Running:
-    """The work inside one app scope."""
+    """The work inside one app scope.
+
+    Attributes:
+        work: What runs, under a key of its own. Whoever takes something out of it then calls
+            `ended`, if somebody `is_awaited`.
+        is_awaited: Whether somebody waits for the end of all.
+    """
 
     def __init__(self) -> None:
         self.work: dict[object, Work] = {}
-        self._empty: Event | None = None
+        self.is_awaited = False
+        self._empty = Event()
 
-    def remove(self, key: object) -> None:
-        """It has ended."""
-        del self.work[key]
-        if not self.work and self._empty is not None:
+    def ended(self) -> None:
+        """Some work has ended."""
+        if not self.work:
             self._empty.set()
 
     def cancel(self) -> None:
@@ -71,6 +77,7 @@ class Running:
             _logger.error("still running %g seconds after being cancelled: %s", GRACE, names)
 
     async def _wait(self, seconds: float) -> bool:
+        self.is_awaited = True
         with move_on_after(seconds):
             while self.work:
                 self._empty = Event()

@@ -17,6 +17,7 @@ from lifescope._model.names import Place
 from lifescope._model.provider import Provider
 from lifescope._runtime import binding, closing, guards, loops
 from lifescope._runtime.closing import State
+from lifescope._runtime.connections import Connection
 from lifescope._runtime.exits import Exit
 from lifescope._runtime.owners import Flight, Owner, waiting_for
 from lifescope._runtime.running import Running
@@ -29,6 +30,8 @@ __all__ = ["NO_TASK", "OpenScope"]
 
 NO_TASK = object()
 """The task of a scope that has none of its own: no task, and no callback, is it."""
+
+_CLOSED = State.CLOSED
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -59,8 +62,9 @@ class OpenScope:
 
     outside: "OpenScope | None" = None
     opened_at: Place | None = None
-    connection: tuple[Any, Any, Any] | None = None
+    connection: Connection | None = None
     failure: BaseException | None = None
+    is_untouched: bool = True
     context: Context | None = None
     contexts: dict[object, Context] | None = None
     running: Running
@@ -79,12 +83,16 @@ class OpenScope:
     stop_timeout: float | None = None
     _is_in_endpoint: bool = False
     _lenders: tuple["OpenScope", ...] = ()
+    # Of a scope that has ended; nobody puts anything in.
+    _task: object = NO_TASK
+    _flights: dict[object, Flight | None] = {}  # noqa: RUF012
+    _exits: list[Exit] = []  # noqa: RUF012
 
     def __init__(self, parent: "OpenScope | None", task: object) -> None:
         self.parent = parent
         self._task = task
-        self._flights: dict[object, Flight | None] = {}
-        self._exits: list[Exit] = []
+        self._flights = {}
+        self._exits = []
 
     def __repr__(self) -> str:
         opened = f", opened at {self.opened_at}" if self.opened_at else ""
@@ -115,6 +123,7 @@ class OpenScope:
             ScopeOrderError: It, or something that it needs, lives in a narrower scope.
             ScopeClosedError: This scope has ended.
         """
+        self.is_untouched = False
         try:
             resolve = self._resolvers[key]
         except (KeyError, TypeError):
@@ -132,6 +141,7 @@ class OpenScope:
             ScopeOrderError: It, or something that it needs, lives in a narrower scope.
             ScopeClosedError: This scope has ended.
         """
+        self.is_untouched = False
         provider = self._engine.provider(self, as_key(key))
         return cast("T", None if provider is None else self._acquire_now(provider))
 
@@ -205,16 +215,19 @@ class OpenScope:
         adapters. A later call counts, an error that leaves the scope itself counts more.
         """
         self.failure = error
+        self.is_untouched = False
 
     # --- for generated code ---------------------------------------------------------------
 
     async def _acquire(self, provider: Provider) -> Any:
         """What *provider* makes in this scope, asked for from a narrower one."""
+        self.is_untouched = False
         if self.closed:
             return closing.still_there(self, provider)
         return await self._engine.acquirer(self, provider)(self)
 
     def _acquire_now(self, provider: Provider) -> Any:
+        self.is_untouched = False
         if self.closed:
             return closing.still_there(self, provider)
         return self._engine.acquirer_now(self, provider)(self)
@@ -346,6 +359,7 @@ class OpenScope:
                 if (each._opener or each._task) is task:
                     applied = [(token, token.var.get()) for token in tokens]
                     each.applied = [*(each.applied or ()), *applied]
+                    each.is_untouched = False
                     return
 
     # --- for owners -----------------------------------------------------------------------
@@ -422,6 +436,12 @@ class OpenScope:
         self.forget()
         return True
 
+    def end_unused(self) -> None:
+        """End a scope that `is_untouched`."""
+        self.connection = None
+        self._state = _CLOSED
+        self._closed_at = time.monotonic()
+
     async def close(self, error: BaseException | None) -> None:
         """End the scope; see `closing.close`."""
         await closing.close(self, error)
@@ -447,14 +467,12 @@ class OpenScope:
 
     def forget(self) -> None:
         """Be closed, and drop every object: whoever holds the scope keeps none alive (G15)."""
-        attributes = vars(self)
-        parent, opened_at, ended = self.parent, self.opened_at, self._ended
-        attributes.clear()
-        OpenScope.__init__(self, parent, NO_TASK)
-        self._state = State.CLOSED
-        self._closed_at = time.monotonic()
-        if opened_at is not None:
-            self.opened_at = opened_at
+        ended = self._ended
+        kept: dict[str, object] = {"parent": self.parent, "_state": _CLOSED}
+        kept["_closed_at"] = time.monotonic()
+        if self.opened_at is not None:
+            kept["opened_at"] = self.opened_at
+        self.__dict__ = kept  # the fastest way to be rid of all others
         if ended is not None:
             ended.set()
 
