@@ -15,11 +15,11 @@ if sys.platform == "win32":  # no SIGTERM, no process groups
     collect_ignore_glob = ["test_*.py"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """A server for the tests that only ask, one for each kind that the module names."""
+    """A server for the tests that only ask, one for each kind of them."""
     with running(request.param, tmp_path_factory.mktemp("server")) as server:
         yield server
 

@@ -93,7 +93,12 @@ class Kind:
         return next(absent, None)
 
 
-_ALWAYS = ("--no-use-colors", "--interface", "asgi", "--task-impl", "--no-control-socket", "-k")
+_GRACE = ("--asgi-disconnect-grace-period", "1")  # seconds; the least
+_ALWAYS = {
+    *("--no-use-colors", "--interface", "asgi", "--task-impl", "--no-control-socket", "-k"),
+    *_GRACE,
+}
+"""Options that need not be in the name of a test."""
 
 
 def uvicorn(loop: str = "asyncio", http: str = "h11", *options: str) -> Kind:
@@ -118,7 +123,7 @@ def granian(loop: str = "asyncio", *options: str) -> Kind:
 
 
 def gunicorn(loop: str = "asyncio", *options: str) -> Kind:
-    fixed = ("-k", "asgi", "--asgi-loop", loop, "--no-control-socket")
+    fixed = ("-k", "asgi", "--asgi-loop", loop, "--no-control-socket", *_GRACE)
     needs = {"gunicorn.asgi", loop} - {"asyncio"}
     return Kind("gunicorn", (*fixed, *options), tuple(needs), "ASGI server listening on http://")
 
@@ -326,11 +331,13 @@ class Server:
 
     def get(self, path: str) -> httpx2.Response:
         """A request on a connection of its own."""
-        return httpx2.get(self.url + path, timeout=LIMIT, trust_env=False)
+        with self.client() as client:
+            return client.get(path)
 
     def client(self) -> httpx2.Client:
         """A client that keeps its connection."""
-        return httpx2.Client(base_url=self.url, timeout=LIMIT, trust_env=False)
+        # Not to verify anything saves loading certificates, which takes longer than a request.
+        return httpx2.Client(base_url=self.url, timeout=LIMIT, trust_env=False, verify=False)
 
     def websocket(self, path: str = "/websocket") -> ClientConnection:
         url = f"ws://{HOST}:{self.port}{path}"

@@ -4,7 +4,7 @@ import pytest
 
 from servers.harness import EACH, LIMIT, Server, params, request
 
-pytestmark = pytest.mark.parametrize("server", params(EACH), indirect=True, scope="module")
+pytestmark = pytest.mark.parametrize("server", params(EACH), indirect=True, scope="session")
 
 SUCCEEDED = ["opens", "succeeds", "closes"]
 

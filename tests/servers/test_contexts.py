@@ -32,7 +32,7 @@ SERVERS = [
     gunicorn("asyncio"),
 ]
 
-pytestmark = pytest.mark.parametrize("server", params(SERVERS), indirect=True, scope="module")
+pytestmark = pytest.mark.parametrize("server", params(SERVERS), indirect=True, scope="session")
 
 
 def lines(text: str) -> dict[str, str]:

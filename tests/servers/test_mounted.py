@@ -6,7 +6,6 @@ import pytest
 
 from servers.conftest import Start
 from servers.harness import (
-    EACH,
     EXPECTED,
     STARTED,
     STOPPED,
@@ -20,7 +19,7 @@ from servers.harness import (
 )
 
 
-@pytest.mark.parametrize("kind", params(EACH))
+@pytest.mark.parametrize("kind", params([uvicorn(), hypercorn("trio"), granian(), gunicorn()]))
 def test_mounted_root(start: Start, kind: Kind) -> None:
     """An outer app that runs `root.lifespan` serves the root, and stops it (G12, G6)."""
     server = start(kind, Scenario(app="mounted"))

