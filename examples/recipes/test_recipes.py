@@ -2,10 +2,13 @@
 
 import sqlite3
 import threading
+import time
 
+import httpx2
 import pytest
+from starlette.testclient import TestClient
 
-from recipes import blocking, later, many
+from recipes import background, blocking, later, lifespans, many
 
 pytestmark = pytest.mark.anyio
 
@@ -80,3 +83,52 @@ async def test_blocking_provider_runs_in_a_thread(monkeypatch: pytest.MonkeyPatc
     assert threading.get_ident() not in threads
     with pytest.raises(sqlite3.ProgrammingError):
         connection.execute("select 1")
+
+
+def test_work_in_the_background_has_objects_of_its_own() -> None:
+    with TestClient(background.app) as client:
+        assert client.post("/users/Ada").json() == "done"
+    assert background.SENT == ["Welcome, Ada"]  # at the latest when the app has stopped
+
+
+def test_what_routes_need_and_what_is_eager_starts_with_the_app() -> None:
+    with TestClient(lifespans.app) as client:
+        assert client.get("/").text == "Database and Cache"
+        (startup,) = lifespans.app.startups
+        assert {step.key for step in startup.steps} == {"Database", "Cache", "Consumer"}
+
+
+async def test_startup_as_data() -> None:
+    states = set((await lifespans.main()).split("; "))
+    assert states == {"Database: ready", "Cache: ready", "Consumer: ready"}
+
+
+def test_mounted_app_starts_with_the_outer_one() -> None:
+    with TestClient(lifespans.site) as client:
+        assert client.get("/api/").text == "Database and Cache"
+
+
+async def test_start_with_the_first_request() -> None:
+    transport = httpx2.ASGITransport(app=lifespans.lambda_app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://test") as client:
+        assert (await client.get("/")).text == "Database and Cache"
+
+
+def poison(client: TestClient) -> None:
+    """Have the consumer crash, and wait for that."""
+    client.get("/poison")
+    deadline = time.monotonic() + 10
+    while client.get("/").status_code != 503:
+        assert time.monotonic() < deadline
+
+
+def test_somebody_is_told_of_a_crash() -> None:
+    with pytest.raises(ExceptionGroup) as caught, TestClient(lifespans.watched_app) as client:
+        poison(client)
+    assert [caught.value] == lifespans.CRASHES
+
+
+def test_factory_deals_with_the_crash_of_its_own_task() -> None:
+    app = lifespans.container.asgi(lifespans.create_app_with_worker)
+    with TestClient(app) as client:
+        assert client.get("/").status_code == 200

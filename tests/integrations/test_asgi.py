@@ -12,6 +12,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
+import sniffio
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -1073,6 +1074,6 @@ async def test_ten_thousand_requests_leave_nothing() -> None:
 
     async with lifespan(root) as running:
         before = await request(10)
-        # The least of several, as trio keeps up to a thousand deadlines that are over.
-        after = min([await request(times) for times in range(550, 1550, 100)])
-        assert after - before < 100
+        # Trio keeps up to a thousand deadlines that are over, of two objects each.
+        allowed = 2_500 if sniffio.current_async_library() == "trio" else 100
+        assert await request(10_000) - before < allowed

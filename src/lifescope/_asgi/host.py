@@ -107,9 +107,14 @@ class Host:
 
 
 class Bound:
-    """An ASGI app that serves requests of one lifespan, which runs elsewhere."""
+    """An ASGI app that serves requests of one lifespan, which runs elsewhere.
+
+    Attributes:
+        state: What servers hand on to requests.
+    """
 
     def __init__(self, root: AsgiApp, live: Live) -> None:
+        self.state = live.state
         self._root = root
         self._live = live
 

@@ -70,6 +70,7 @@ class Lifespan:
         self._waiting: CancelScope | None = None
         self._stop: stopping.Stop | None = None
         self._exit_code = 0
+        self._stood_at = ""
         # Around everything: ends a start, and the end of the app, that take too long.
         self._limit = CancelScope()
         self._receive: Receive
@@ -88,6 +89,8 @@ class Lifespan:
                 raise
             if not self._is_told_to_stop and not self._to_caller:
                 await self._until_server_stops(None)  # the factory has dealt with the crash
+                if self._stop is not None and self._stop.needs_error:
+                    raise RuntimeError("the app has ended by itself; this error stops the server")
             await send({"type": "lifespan.shutdown.complete"})
         finally:
             if self._live is not None:
@@ -134,15 +137,28 @@ class Lifespan:
                 await self._start(self._factory.needs(engine))
                 async with self._factory.open(engine, scope) as live.app:
                     await self._start(engine.roots_of(entry_keys(live.app)))
-                    await self._inner.run(live.app, asgi_scope)
+                    await self._run_inner(live, asgi_scope)
+            except BaseException as error:
+                if self._limit.cancel_called:
+                    self._stood_at = stood_at(error)
+                raise
             finally:
                 self._limit.deadline = math.inf  # releases have limits of their own
+
+    async def _run_inner(self, live: Live, asgi_scope: AsgiScope) -> None:
+        assert self._inner is not None
+        try:
+            await self._inner.run(live.app, asgi_scope)
+        except BaseException:
+            if live.phase is Phase.READY:  # it did not even wait for the end
+                await self._interrupted(live)
+            raise
 
     async def _start(self, roots: list[Provider]) -> None:
         assert self._live is not None
         scope = self._live.scope
-        there = {step.provider for step in self._startup.steps}
-        providers = [p for p in self._engine.eager_providers(roots) if str(p) not in there]
+        eager = self._engine.eager_providers(roots)
+        providers = [provider for provider in eager if not self._startup.includes(provider)]
         await start(scope, providers, self._startup, together=self._settings.concurrent_start)
 
     async def _has_started(self, live: Live, before: Context) -> None:
@@ -168,14 +184,18 @@ class Lifespan:
         except GeneratorExit:  # the program has ended without asking
             raise
         except BaseException:  # cancelled: by the server, or by a task group around us
-            live.phase = Phase.CRASHED
-            await finish(live.running.end(self._settings.crash_timeout))
-            self._limit_the_end()
+            await self._interrupted(live)
             raise
         has_crashed = not self._is_told_to_stop
         live.phase = Phase.CRASHED if has_crashed else Phase.STOPPING
         settings = self._settings
         await live.running.end(settings.crash_timeout if has_crashed else settings.drain_timeout)
+        self._limit_the_end()
+
+    async def _interrupted(self, live: Live) -> None:
+        """See the requests off before whoever is being interrupted goes on."""
+        live.phase = Phase.CRASHED
+        await finish(live.running.end(self._settings.crash_timeout))
         self._limit_the_end()
 
     def _limit_the_end(self) -> None:
@@ -211,7 +231,7 @@ class Lifespan:
         return errors.ReleaseTimeoutError(
             provider=f"the app of {self._factory.name}",
             seconds=self._settings.stop_timeout,
-            stood_at=stood_at(error) if error is not None else "an unknown place",
+            stood_at=self._stood_at,
         )
 
     async def _fail(self, error: Exception) -> None:
@@ -220,10 +240,13 @@ class Lifespan:
             error.add_note(f"lifescope: start-up of {self._factory.name}: {self._startup}")
             await self._send(self._failed("startup", error))
             return
-        if not self._is_told_to_stop and not self._to_caller:
+        is_cut_short = self._to_caller or loops.is_being_cancelled()
+        if not self._is_told_to_stop and not is_cut_short:
             self._exit_code = 1
             _logger.critical("the app has crashed and does not serve any more", exc_info=error)
             await self._until_server_stops(error)
+        elif stopping.hides_errors():
+            _logger.error("the app did not stop in good order", exc_info=error)
         await self._send(self._failed("shutdown", error))
 
     def _failed(self, phase: str, error: BaseException) -> Message:

@@ -150,16 +150,11 @@ class Root:
             lifespans.append(self._lifespan(ready))
             return lifespans[0].run
 
-        host = Host(make)
-        host.spawn()
         try:
-            live = await host.ready()
-            yield dict(live.state)
+            async with Block(self, make) as bound:
+                yield dict(bound.state)
         finally:
-            await host.stop()
             lifespans[0].exit_if_crashed()
-        if host.error is not None:
-            raise host.error
 
     # --- which lifespan -------------------------------------------------------------------
 

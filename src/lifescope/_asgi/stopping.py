@@ -14,7 +14,7 @@ from typing import Any
 
 from lifescope._runtime import loops
 
-__all__ = ["Stop", "ask_server"]
+__all__ = ["Stop", "ask_server", "hides_errors"]
 
 _logger = logging.getLogger("lifescope")
 
@@ -25,11 +25,13 @@ class Stop:
 
     Attributes:
         is_announced: The server stops by itself, and says `lifespan.shutdown` when it is time.
+        needs_error: It stops when the lifespan ends with an error, and not otherwise.
         needs_exit: The process ends, or ends with another code than 0, by `exit_after_task` only.
     """
 
-    is_announced: bool
-    needs_exit: bool
+    is_announced: bool = True
+    needs_error: bool = False
+    needs_exit: bool = False
 
     def exit_after_task(self, code: int) -> None:
         """End the event loop, and with it the process, when the task that runs has ended.
@@ -48,17 +50,22 @@ def ask_server() -> Stop:
     server: Any = getattr(handler, "__self__", None)
     if type(server).__module__.partition(".")[0] == "uvicorn" and hasattr(server, "should_exit"):
         server.should_exit = True
-        return Stop(is_announced=True, needs_exit=True)
+        return Stop(needs_exit=True)
     name = next((name for name in _SERVERS if name in sys.modules), None)
     if name == "hypercorn" and loops.is_trio():
-        return Stop(is_announced=False, needs_exit=False)  # by the error that ends the lifespan
+        return Stop(is_announced=False, needs_error=True)
     if name is not None and callable(handler):
         os.kill(os.getpid(), signal.SIGTERM)
-        return Stop(is_announced=True, needs_exit=name == "hypercorn")
+        return Stop(needs_exit=name == "hypercorn")
     if name == "hypercorn" and _is_worker_process():
         return Stop(is_announced=False, needs_exit=True)
     _logger.critical("the server is not one that can be asked to stop; it answers 503 until then")
-    return Stop(is_announced=True, needs_exit=False)
+    return Stop()
+
+
+def hides_errors() -> bool:
+    """Whether the server shows nothing of what a lifespan tells it about a failing stop."""
+    return "hypercorn" in sys.modules and loops.is_trio()
 
 
 def _is_worker_process() -> bool:

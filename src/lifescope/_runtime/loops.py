@@ -25,6 +25,7 @@ __all__ = [
     "is_being_cancelled",
     "is_cancellation",
     "is_done",
+    "is_ending",
     "is_trio",
     "level_cancellation_test",
     "loop_token",
@@ -135,6 +136,11 @@ async def _run(function: Callable[[], Awaitable[None]]) -> None:
 def is_done(task: object) -> bool:
     """Whether *task* has ended, as far as the event loop tells (trio does not)."""
     return isinstance(task, asyncio.Task) and task.done()
+
+
+def is_ending(task: object) -> bool:
+    """Whether *task* has ended or is being cancelled, as far as the event loop tells."""
+    return isinstance(task, asyncio.Task) and (task.done() or task.cancelling() > 0)
 
 
 def is_cancellation(error: BaseException | None) -> bool:

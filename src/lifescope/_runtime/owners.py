@@ -276,7 +276,6 @@ class Owner:
         try:
             await self._turn.wait()
         except BaseException as error:
-            _logger.critical("%s was interrupted by %r while in use", self.provider, error)
             self.scope.crash(self.provider)
             while not self._turn.is_set() and not self.scope.is_abandoned:
                 with CancelScope(shield=True):

@@ -1,5 +1,6 @@
 """OpenScope: one running instance of a scope; what was made in it, and its releases."""
 
+import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from lifescope._runtime.opening import Opening
 
 __all__ = ["NO_TASK", "OpenScope"]
+
+_logger = logging.getLogger("lifescope")
 
 NO_TASK = object()
 """The task of a scope that has none of its own: no task, and no callback, is it."""
@@ -387,6 +390,9 @@ class OpenScope:
         """
         if self._state is not State.OPEN or self.crashed is not None:
             return
+        if loops.is_ending(self._opener):  # the event loop cancels all tasks at its end
+            return
+        _logger.critical("%s was interrupted while in use: a task of it has failed", provider)
         self.crashed = errors.CrashError(provider=str(provider))
         if self.on_crash is not None:
             self.on_crash()

@@ -72,6 +72,10 @@ class Startup:
             if not provider.kind.is_derived:
                 self._runs.setdefault(provider, _Run())
 
+    def includes(self, provider: Provider) -> bool:
+        """Whether it is one of those that are, or were, to be started."""
+        return provider in self._runs
+
     def began(self, provider: Provider) -> None:
         """Its turn has come."""
         if (run := self._runs.get(provider)) is not None:
