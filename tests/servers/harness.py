@@ -54,36 +54,38 @@ class Kind:
     """A way to run an app: a server with its options.
 
     Attributes:
+        name: For the name of a test.
         module: What `python -m` runs.
         options: What stands on the command line, apart from the app and the address.
         needs: Modules without which this way does not exist.
-        running: What the server's output says, once it accepts connections or is about to.
     """
 
+    name: str
     module: str
     options: tuple[str, ...]
     needs: tuple[str, ...]
-    running: str
 
     @property
-    def name(self) -> str:
-        shown = (option for option in self.options if option not in _ALWAYS)
-        return " ".join([self.module, *shown])
+    def running(self) -> str:
+        """What the server's output says, once it accepts connections or is about to."""
+        return {
+            "uvicorn": "running on http://",
+            "hypercorn": "Running on http://",
+            "granian": "Started worker-1",
+            "gunicorn": "ASGI server listening on http://",
+        }[self.module]
 
     @property
     def tells_port(self) -> bool:
-        return "http" in self.running
+        return self.running.endswith("http://")
 
-    def with_options(self, *options: str) -> "Kind":
-        return Kind(self.module, self.options + options, self.needs, self.running)
+    @property
+    def is_trio(self) -> bool:
+        return "trio" in self.options
 
     def command(self, app: str, port: int) -> list[str]:
-        address = {
-            "uvicorn": ["--host", HOST, "--port", str(port)],
-            "granian": ["--host", HOST, "--port", str(port)],
-            "hypercorn": ["--bind", f"{HOST}:{port}"],
-            "gunicorn": ["--bind", f"{HOST}:{port}"],
-        }[self.module]
+        by_host = ["--host", HOST, "--port", str(port)]
+        address = by_host if self.module in ("uvicorn", "granian") else ["-b", f"{HOST}:{port}"]
         return [sys.executable, "-m", self.module, *address, *self.options, app]
 
     @property
@@ -93,54 +95,43 @@ class Kind:
         return next(absent, None)
 
 
-_GRACE = ("--asgi-disconnect-grace-period", "1")  # seconds; the least
-_ALWAYS = {
-    *("--no-use-colors", "--interface", "asgi", "--task-impl", "--no-control-socket", "-k"),
-    *_GRACE,
-}
-"""Options that need not be in the name of a test."""
+def _kind(module: str, ways: Iterable[str], fixed: Iterable[str], options: Iterable[str]) -> Kind:
+    ways = tuple(ways)
+    needs = (module, *(way for way in ways if way != "asyncio"))
+    return Kind(" ".join([module, *ways, *options]), module, (*fixed, *options), needs)
 
 
 def uvicorn(loop: str = "asyncio", http: str = "h11", *options: str) -> Kind:
-    return Kind(
-        "uvicorn",
-        ("--loop", loop, "--http", http, *options, "--no-use-colors"),
-        ("uvicorn", *({loop, http} - {"asyncio"})),
-        "running on http://",
-    )
+    fixed = ("--loop", loop, "--http", http, "--no-use-colors")
+    return _kind("uvicorn", (loop, http), fixed, options)
 
 
 def hypercorn(worker: str = "asyncio", *options: str) -> Kind:
-    needs = {"hypercorn", worker} - {"asyncio"}
-    return Kind("hypercorn", ("-k", worker, *options), tuple(needs), "Running on http://")
+    return _kind("hypercorn", (worker,), ("-k", worker), options)
 
 
 def granian(loop: str = "asyncio", *options: str) -> Kind:
     # The task implementation in Rust kills its worker under any anyio application.
     fixed = ("--interface", "asgi", "--task-impl", "asyncio", "--loop", loop)
-    needs = {"granian", loop} - {"asyncio"}
-    return Kind("granian", (*fixed, *options), tuple(needs), "Started worker-1")
+    return _kind("granian", (loop,), fixed, options)
 
 
 def gunicorn(loop: str = "asyncio", *options: str) -> Kind:
-    fixed = ("-k", "asgi", "--asgi-loop", loop, "--no-control-socket", *_GRACE)
-    needs = {"gunicorn.asgi", loop} - {"asyncio"}
-    return Kind("gunicorn", (*fixed, *options), tuple(needs), "ASGI server listening on http://")
+    fixed = ("-k", "asgi", "--asgi-loop", loop, "--no-control-socket")
+    grace = ("--asgi-disconnect-grace-period", "1")  # seconds
+    return _kind("gunicorn", (loop,), (*fixed, *grace), options)
 
 
-def params(kinds: Iterable[Kind], *, unfit: Mapping[Kind, str] | None = None) -> list[Any]:
-    """Parameters of pytest, skipped where a server has no wheel for this interpreter.
-
-    *unfit* says which ones are expected to fail, and why; these are not run, for they hang.
-    """
-    return [_param(kind, (unfit or {}).get(kind)) for kind in kinds]
-
-
-def _param(kind: Kind, reason: str | None) -> Any:
-    marks = [pytest.mark.skipif(kind.missing is not None, reason=f"needs {kind.missing}")]
-    if reason is not None:
-        marks.append(pytest.mark.xfail(run=False, reason=reason))
-    return pytest.param(kind, marks=marks, id=kind.name)
+def params(kinds: Iterable[Kind]) -> list[Any]:
+    """Parameters of pytest, skipped where a server has no wheel for this interpreter."""
+    return [
+        pytest.param(
+            kind,
+            marks=pytest.mark.skipif(kind.missing is not None, reason=f"needs {kind.missing}"),
+            id=kind.name,
+        )
+        for kind in kinds
+    ]
 
 
 EACH = [
@@ -463,14 +454,21 @@ class Load:
     @property
     def begun(self) -> set[str]:
         """The names of the requests that the app has begun."""
-        started = {"first", "second"}
-        opened = {event for event in self._server.events if event.endswith(" opens")}
-        return {event.removesuffix(" opens") for event in opened} - started
+        return self._with("opens")
+
+    @property
+    def succeeded(self) -> set[str]:
+        """The names of those that ran to their end."""
+        return self._with("succeeds")
 
     def wait_until_heavy(self) -> None:
         """Wait until each client has had some answers."""
         for name in self._names:
             self._server.wait_for_event(f"{name}-5 closes")
+
+    def _with(self, what: str) -> set[str]:
+        pairs = (event.split(" ", 1) for event in self._server.events)
+        return {name for name, event in pairs if event == what and name.startswith("client")}
 
     def _run(self, client: str) -> None:
         number = 0

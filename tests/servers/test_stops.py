@@ -1,6 +1,7 @@
 """How servers stop the app: requests that run, releases that fail, limits of time (G9)."""
 
 import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -33,6 +34,8 @@ EXIT_CODES = {
     gunicorn(): 0,
 }
 """After a stop by SIGTERM."""
+
+OLD_PYTHON = sys.version_info < (3, 12)
 
 KINDS_OF_REQUEST = {
     "endpoint": "/injected-wait",
@@ -113,12 +116,18 @@ def test_stopped_process_ends_with_its_exit_code(stop: Stop) -> None:
     ),
 )
 def test_no_accepted_request_is_lost_under_load(start: Start, kind: Kind) -> None:
-    """Whatever request the app has begun when the server is stopped is answered (G07, G9)."""
+    """Whatever request the app has begun when the server is stopped is answered (G07, G9).
+
+    hypercorn, with any app, may close a connection that idles just when its request comes in:
+    then the app has run to its end, and the answer is lost.
+    """
     server = start(kind)
     with Load(server) as load:
         load.wait_until_heavy()
         server.stop()
-    assert load.begun == load.answered
+    assert load.begun == load.succeeded
+    assert load.answered <= load.begun
+    assert load.answered == load.begun or kind.module == "hypercorn"
     assert server.events[-len(STOPPED) :] == STOPPED
 
 
@@ -177,11 +186,8 @@ def test_failing_release_and_exit_codes(failed: Server) -> None:
     assert failed.exit_code == FAILED_EXIT_CODES[failed.kind]
 
 
-def test_failing_release_is_shown(failed: Server, request: pytest.FixtureRequest) -> None:
+def test_failing_release_is_shown(failed: Server) -> None:
     """The log has the error, the provider, and its place (G05)."""
-    if failed.kind == hypercorn("trio"):
-        reason = "hypercorn's trio worker swallows lifespan.shutdown.failed and the exception"
-        request.node.add_marker(pytest.mark.xfail(reason=reason))
     assert "NoConnectionError: the database does not answer" in failed.output
     assert "while releasing second() (servers/app.py:" in failed.output
 
@@ -204,7 +210,9 @@ def test_factory_or_lifespan_that_fails_to_stop(start: Start, event: str) -> Non
         [
             uvicorn("asyncio", "h11", "--timeout-graceful-shutdown", "1"),
             uvicorn("uvloop", "httptools", "--timeout-graceful-shutdown", "1"),
-            hypercorn("asyncio", "--graceful-timeout", "1"),
+            # On newer Pythons it waits for all connections first, for ever: Server.wait_closed()
+            # has done that since 3.12.1.
+            *([hypercorn("asyncio", "--graceful-timeout", "1")] if OLD_PYTHON else []),
             hypercorn("trio", "--graceful-timeout", "1"),
         ]
     ),
@@ -225,7 +233,7 @@ def test_cancelled_requests_are_waited_for(start: Start, kind: Kind) -> None:
         assert server.events[-1] == "request tidies up"
         server.tell("request is tidy")
         server.wait()
-    error = "Cancelled" if "trio" in kind.options else "CancelledError"
+    error = "Cancelled" if kind.is_trio else "CancelledError"
     assert server.events[len(STARTED) :] == [
         "request opens",
         "request waits",
