@@ -1,7 +1,7 @@
 """What the page "Start, crash and stop" shows."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 import anyio
@@ -86,7 +86,7 @@ app = container.asgi(
 
 # --8<-- [start:own-task-group]
 @asynccontextmanager
-async def create_app_with_worker(consumer: Consumer) -> AsyncIterator[Starlette]:
+async def create_app_with_worker(consumer: Consumer) -> AsyncGenerator[Starlette]:
     try:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(consumer.run)
