@@ -28,6 +28,7 @@ Results = dict[str, dict[str, list[Best]]]
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.request_path", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few and short rounds: a first look")
+    parser.add_argument("--rounds", type=int, help="so many instead of 60", metavar="N")
     parser.add_argument("--json", type=Path, help="write the figures there, too", metavar="FILE")
     parser.add_argument(
         "--against", type=Path, help="the src folder of another checkout", metavar="DIR"
@@ -180,7 +181,7 @@ def main() -> None:
     if asked.against is not None:
         sides = {"before": asked.against, "after": None}
     rounds, requests = (10, 100) if asked.quick else (60, 500)
-    results = _run(sides, rounds, requests)
+    results = _run(sides, asked.rounds or rounds, requests)
     if asked.json is not None:
         asked.json.write_text(_json(results), encoding="utf-8")
     sys.stdout.write(_report(results))
