@@ -165,7 +165,7 @@ class Lifespan:
         live.changes = binding.changes(before, binding.snapshot(), self._settings.exclude)
         live.phase = Phase.READY
         self._ready(live)
-        _logger.info("started in %r", self._startup)
+        _logger.info("started: %s", str(self._startup))
         await self._send({"type": "lifespan.startup.complete"})
 
     # --- stop -----------------------------------------------------------------------------
