@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from anyio import CancelScope
 
-from lifescope import Container
+from lifescope import Container, ServerClosedError
 from lifescope._listeners import Listeners
 
 try:
@@ -173,7 +173,8 @@ class Server:
 
         Raises:
             OSError: The address cannot be bound.
-            RuntimeError: The server has been closed, or this is not asyncio's event loop.
+            ServerClosedError: The server has been closed.
+            RuntimeError: This is not asyncio's event loop.
             Exception: What the start of the app raises, as itself.
         """
         if self.is_serving():
@@ -183,7 +184,7 @@ class Server:
             self._runner = asyncio.create_task(self._run(), name="lifescope.server")
             self._runner.add_done_callback(lambda runner: self._settled.set())
         if self._runner is None or self._settled.is_set():
-            raise RuntimeError("the server has been closed; serve() makes another one")
+            raise ServerClosedError(while_starting=False)
         try:
             await self._settled.wait()
         except asyncio.CancelledError as error:
@@ -192,8 +193,7 @@ class Server:
             self._note_failure(error)
             raise
         if not self._has_started:
-            failure = self._failure()
-            raise failure or RuntimeError("the server was closed before it had started")
+            raise self._failure() or ServerClosedError(while_starting=True)
 
     def close(self) -> None:
         """Stop accepting connections, and begin to stop; does nothing if it has begun."""
