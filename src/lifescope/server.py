@@ -8,6 +8,7 @@ a crash comes out of the block, and nothing waits for a poll.
 """
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import Generator, Sequence
@@ -28,6 +29,8 @@ except ModuleNotFoundError as error:
     raise ImportError("lifescope.server needs uvicorn: pip install 'lifescope[uvicorn]'") from error
 
 __all__ = ["Server", "serve"]
+
+_logger = logging.getLogger("lifescope")
 
 _SIGNALS: list[int] = [
     getattr(signal, name)
@@ -344,6 +347,7 @@ class Server:
             self._is_broken_off = not self._closing.is_set()
             raise
         finally:
+            _logger.info("the server is closing")
             await server.stop(0.0 if self._is_hurried else self._graceful_timeout)
 
     @contextmanager

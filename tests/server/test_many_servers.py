@@ -12,7 +12,7 @@ import pytest
 
 from lifescope import current_scope
 from lifescope.server import serve
-from server.apps import STARTED, STOPPED, Recorder, get, limited, tasks
+from server.apps import STARTED, STOPPED, Recorder, ask, connect, get, left, limited, tasks
 
 CYCLES = 200
 ENOUGH = 20.0
@@ -31,7 +31,9 @@ async def test_200_starts_and_stops_leave_nothing(app: Recorder) -> None:
 
     async def cycle() -> None:
         async with serve(app.root) as server:
-            assert await get(server) == "hello"
+            await ask(connection := await connect(server), "/")
+            await connection[0].readuntil(b"hello")  # and the connection stays open
+        assert await left(connection) == b""
 
     await cycle()  # what is opened once for all
     await asyncio.sleep(0)
