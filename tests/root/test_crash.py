@@ -9,18 +9,9 @@ import anyio
 import pytest
 from starlette.applications import Starlette
 
-from integrations.driving import (
-    Crash,
-    Receive,
-    Send,
-    Server,
-    Session,
-    leaves,
-    open_sessions,
-    serving,
-    settle,
-)
+from integrations.driving import Receive, Send, Session, open_sessions
 from lifescope import Container, CrashError, current_scope, provider
+from root.serving import Crash, Server, leaves, serving, settle
 
 pytestmark = pytest.mark.anyio
 

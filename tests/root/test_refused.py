@@ -5,20 +5,9 @@ from typing import Any
 import anyio
 import pytest
 
-from integrations.driving import (
-    Broken,
-    Crash,
-    Exchange,
-    Receive,
-    Send,
-    Server,
-    Session,
-    http_scope,
-    open_sessions,
-    serving,
-    settle,
-)
+from integrations.driving import Receive, Send, Session, http_scope, open_sessions
 from lifescope import Container, LifespanNotRunError, current_scope
+from root.serving import Broken, Crash, Exchange, Server, serving, settle
 
 pytestmark = pytest.mark.anyio
 

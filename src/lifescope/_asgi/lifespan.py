@@ -189,8 +189,12 @@ class Lifespan:
         has_crashed = not self._is_told_to_stop
         live.phase = Phase.CRASHED if has_crashed else Phase.STOPPING
         settings = self._settings
-        await live.running.end(settings.crash_timeout if has_crashed else settings.drain_timeout)
-        self._limit_the_end()
+        try:
+            await live.running.end(
+                settings.crash_timeout if has_crashed else settings.drain_timeout
+            )
+        finally:
+            self._limit_the_end()
 
     async def _interrupted(self, live: Live) -> None:
         """See the requests off before whoever is being interrupted goes on."""
