@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 
 from integrations.driving import Receive, Send, Session, open_sessions
 from lifescope import Container, CrashError, current_scope, provider
-from root.serving import Crash, Server, leaves, serving, settle
+from root.serving import Crash, Server, leaves, open_group, serving, settle
 
 pytestmark = pytest.mark.anyio
 
@@ -259,3 +259,129 @@ async def test_root_starts_anew_after_a_crash(crash, log):
         assert server.lifespan.sent == ["lifespan.startup.complete"]
     assert server.lifespan.error is None
     assert log == ["release worker"] * 2
+
+
+# --- while it starts, and just after --------------------------------------------------------
+
+
+async def test_crash_while_the_app_starts(crash, log):
+    """G7, G8: The start has failed, with the error of the task; nothing was served."""
+
+    @asynccontextmanager
+    async def own_lifespan(app: Any) -> AsyncIterator[None]:
+        crash.now.set()
+        try:
+            await anyio.sleep_forever()
+        finally:
+            log.append("start is interrupted")
+        yield
+
+    async with serving(Container(crash.provider).asgi(Starlette(lifespan=own_lifespan))) as server:
+        pass
+    assert server.lifespan.sent == ["lifespan.startup.failed"]
+    assert "Broken: in the background" in server.lifespan.messages[0]["message"]
+    error = server.lifespan.error
+    assert leaves(error) == [crash.error]
+    assert error.__cause__ is None
+    assert log == ["start is interrupted", "release worker"]
+
+
+@pytest.mark.parametrize("swallow", [False, True])
+async def test_crash_while_a_factory_with_a_task_group_starts(crash, log, swallow):
+    """G7, G8: Also where the cancellation comes out of a group, or the crash does not come out."""
+
+    @provider(scope="app", eager=True)
+    async def worker() -> AsyncIterator[Worker]:
+        try:
+            async with crash.group():
+                yield Worker()
+        except ExceptionGroup:
+            if not swallow:
+                raise
+
+    async def factory(needed: Worker) -> AsyncIterator[Any]:
+        async with open_group(native=True) as start:
+            start(anyio.sleep_forever)
+            crash.now.set()
+            await anyio.sleep_forever()
+            yield Starlette()
+
+    async with serving(Container(worker).asgi(factory)) as server:
+        pass
+    assert server.lifespan.sent == ["lifespan.startup.failed"]
+    if swallow:
+        assert isinstance(server.lifespan.error, CrashError)
+    else:
+        assert leaves(server.lifespan.error) == [crash.error]
+
+
+async def test_crash_at_the_last_moment_of_the_start(crash, log):
+    """G7, G8: An app that does not notice has not started: no `startup.complete` any more."""
+
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        await receive()
+        crash.now.set()
+        with anyio.CancelScope(shield=True):
+            await settle()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+
+    async with serving(Container(crash.provider).asgi(app)) as server:
+        pass
+    assert server.lifespan.sent == ["lifespan.startup.failed"]
+    assert leaves(server.lifespan.error) == [crash.error]
+    assert log == ["release worker"]
+
+
+async def test_crash_before_the_app_waits_for_its_end(crash, log):
+    """G8: Between `startup.complete` and the app's next `receive()`; it gets its shutdown there."""
+
+    async def app(scope: Any, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await is_noticed(crash)
+        log.append((await receive())["type"])
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async with serving(Container(crash.provider).asgi(app, on_crash=None)) as server:
+        await settle()
+        await settle()  # the first is used up by the app itself
+        assert log == ["lifespan.shutdown", "release worker"]
+    assert server.lifespan.sent == ["lifespan.startup.complete", "lifespan.shutdown.failed"]
+    assert leaves(server.lifespan.error) == [crash.error]
+
+
+async def test_crash_while_the_server_is_told_of_the_start(crash, log):
+    """G8: The server's `send` of `startup.complete` may take its time."""
+
+    async def slow(scope: Any, receive: Receive, send: Send) -> None:
+        async def slow_send(message: Any) -> None:
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                await is_noticed(crash)
+
+        await root(scope, receive, slow_send)
+
+    root = Container(crash.provider).asgi(Requests(), on_crash=None)
+    async with serving(slow) as server:
+        await settle()
+        assert (await server.answer())[0] == "http.response.start 503"
+        assert log == ["release worker"]
+    assert leaves(server.lifespan.error) == [crash.error]
+
+
+async def test_crash_while_the_app_ends(crash, log):
+    """G8, G9: After the server's shutdown it is an error of the stop, and nobody is interrupted."""
+
+    @asynccontextmanager
+    async def own_lifespan(app: Any) -> AsyncIterator[None]:
+        yield
+        await is_noticed(crash)
+        log.append("lifespan ends")
+
+    root = Container(crash.provider).asgi(Starlette(lifespan=own_lifespan))
+    async with serving(root) as server:
+        pass
+    assert server.lifespan.sent[-1] == "lifespan.shutdown.failed"
+    assert leaves(server.lifespan.error) == [crash.error]
+    assert log == ["lifespan ends", "release worker"]

@@ -13,7 +13,6 @@ from integrations.driving import Receive, Send, Session, http_scope, open_sessio
 from lifescope import Container, current_scope, provider
 from root.serving import (
     Broken,
-    Crash,
     Exchange,
     Server,
     is_being_cancelled,
@@ -411,31 +410,3 @@ async def test_requests_that_the_server_cancels_without_awaiting_them(log):
     assert log.count("request ends") == 2
     assert log[-1] == "pool closes"
     assert [exchange.sent for exchange in exchanges] == [[], []]
-
-
-async def test_crash_while_requests_have_their_time(log):
-    """G8, G9: It ends the wait, once: a request is not cancelled again in its clean-up."""
-    go_on, crash = anyio.Event(), Crash(log)
-
-    async def wait(send: Send) -> None:
-        try:
-            await anyio.sleep_forever()
-        finally:
-            with anyio.CancelScope(shield=True):
-                await go_on.wait()
-            log.append("request ends")
-
-    app = Requests(wait)
-    container = Container(crash.provider, open_sessions(log, "request"))
-    async with serving(container.asgi(app, drain_timeout=0.05, crash_timeout=0)) as server:
-        exchange = server.get()
-        await reached(app)
-        server.lifespan.say_stop()
-        crash.now.set()
-        await anyio.sleep(0.1)  # by then what is still running would be cancelled again
-        go_on.set()
-    assert exchange.sent == REFUSED
-    assert not exchange.is_cancelled
-    assert log[1] == "request ends"
-    assert isinstance(server.lifespan.error, ExceptionGroup)
-    assert server.lifespan.sent[-1] == "lifespan.shutdown.failed"

@@ -13,6 +13,7 @@ from contextvars import Context
 from typing import Any
 
 from anyio import CancelScope, current_time
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from lifescope import errors
 from lifescope._asgi import stopping
@@ -71,6 +72,7 @@ class Lifespan:
         self._stop: stopping.Stop | None = None
         self._exit_code = 0
         self._stood_at = ""
+        self._crash: errors.CrashError | None = None  # the scope has forgotten it by the end
         # Around everything: ends a start, and the end of the app, that take too long.
         self._limit = CancelScope()
         self._receive: Receive
@@ -115,8 +117,9 @@ class Lifespan:
             with self._limit:
                 await self._in_app_scope(asgi_scope, before)
         except Exception as error:
-            if self._limit.cancel_called:
-                raise self._too_late(error) from error
+            late = self._too_late(error) if self._limit.cancel_called else error
+            if late is not error:
+                raise late from error
             raise
         if self._limit.cancelled_caught:
             raise self._too_late(None)
@@ -162,6 +165,7 @@ class Lifespan:
         await start(scope, providers, self._startup, together=self._settings.concurrent_start)
 
     async def _has_started(self, live: Live, before: Context) -> None:
+        await checkpoint_if_cancelled()  # too late, or something has crashed: it has not
         self._limit.deadline = math.inf
         self._startup.is_over()
         live.changes = binding.changes(before, binding.snapshot(), self._settings.exclude)
@@ -209,6 +213,7 @@ class Lifespan:
     def _crashed(self) -> None:
         """A task that an app-scoped provider runs has failed."""
         live = self._live
+        self._crash = live.scope.crashed if live is not None else None
         if live is None or live.phase is Phase.STARTING:
             self._limit.cancel()
         elif live.phase is Phase.READY:
@@ -226,17 +231,21 @@ class Lifespan:
 
     def _too_late(self, error: Exception | None) -> Exception:
         """What to raise when the limit was over, and *error* came of it."""
-        if self._live is not None and self._live.scope.crashed is not None:
-            return error or self._live.scope.crashed
+        if not self._was_ready and self._crash is not None:  # that has cancelled it
+            return error or self._crash
         if not self._was_ready:
             return errors.StartTimeoutError(
                 seconds=self._settings.start_timeout or 0.0, report=str(self._startup)
             )
-        return errors.ReleaseTimeoutError(
+        late = errors.ReleaseTimeoutError(
             provider=f"the app of {self._factory.name}",
             seconds=self._settings.stop_timeout,
             stood_at=self._stood_at,
         )
+        if error is None or self._is_told_to_stop:
+            return late
+        error.add_note(f"lifescope: after the crash, {late}")
+        return error
 
     async def _fail(self, error: Exception) -> None:
         """Tell the server about *error*, and after a crash have it stop."""
@@ -254,7 +263,7 @@ class Lifespan:
         await self._send(self._failed("shutdown", error))
 
     def _failed(self, phase: str, error: BaseException) -> Message:
-        if self._inner is not None and self._inner.failure is not None:
+        if self._inner is not None and self._inner.error is error:
             return self._inner.failure
         report = "".join(traceback.format_exception(error))
         return {"type": f"lifespan.{phase}.failed", "message": report}
