@@ -79,6 +79,8 @@ class Lifespan:
     async def run(self, asgi_scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Run it, from `lifespan.startup` to the answer to `lifespan.shutdown`."""
         self._receive, self._send = receive, send
+        if self._to_caller:
+            stopping.is_told_by_error.set(True)
         before = binding.snapshot()
         await receive()  # lifespan.startup
         try:
