@@ -89,9 +89,7 @@ class Lifespan:
                 raise
             if not self._is_told_to_stop and not self._to_caller:
                 await self._until_server_stops(None)  # the factory has dealt with the crash
-                if self._stop is not None and self._stop.needs_error:
-                    raise RuntimeError("the app has ended by itself; this error stops the server")
-            await send({"type": "lifespan.shutdown.complete"})
+            await send(self._goodbye())
         finally:
             if self._live is not None:
                 self._live.phase = Phase.STOPPED
@@ -167,7 +165,7 @@ class Lifespan:
         live.changes = binding.changes(before, binding.snapshot(), self._settings.exclude)
         live.phase = Phase.READY
         self._ready(live)
-        _logger.info("started in %r", self._startup)
+        _logger.info("started: %s", str(self._startup))
         await self._send({"type": "lifespan.startup.complete"})
 
     # --- stop -----------------------------------------------------------------------------
@@ -248,6 +246,13 @@ class Lifespan:
         elif stopping.hides_errors():
             _logger.error("the app did not stop in good order", exc_info=error)
         await self._send(self._failed("shutdown", error))
+
+    def _goodbye(self) -> Message:
+        """The answer to `lifespan.shutdown` when all went well; or what stops the server."""
+        if self._stop is not None and self._stop.needs_error:
+            message = "the app has ended by itself, in good order; only this stops the server"
+            return {"type": "lifespan.shutdown.failed", "message": message}
+        return {"type": "lifespan.shutdown.complete"}
 
     def _failed(self, phase: str, error: BaseException) -> Message:
         if self._inner is not None and self._inner.failure is not None:

@@ -46,10 +46,18 @@ _KNOWN = ("starlette", "fastapi")
 
 
 def _keys_of_route(route: Any, seen: set[int]) -> Iterator[Key]:
-    if (dependant := getattr(route, "dependant", None)) is not None:
+    if hasattr(route, "effective_candidates"):  # FastAPI: a router that was included
+        for each in route.effective_candidates():
+            yield from _keys_of_route(each, seen)
+        return
+    dependant, endpoint = getattr(route, "dependant", None), getattr(route, "endpoint", None)
+    original = getattr(route, "original_route", None)
+    if dependant is not None:
         yield from _keys_of_dependant(dependant)
-    if (endpoint := getattr(route, "endpoint", None)) is not None:
+    if endpoint is not None:
         yield from _keys_of_endpoint(endpoint)
+    elif original is not None:
+        yield from _keys_of_route(original, seen)
     elif hasattr(route, "app") or hasattr(route, "routes"):
         yield from _keys_of_app(route.app if hasattr(route, "app") else route, seen)
     else:

@@ -25,7 +25,7 @@ class Stop:
 
     Attributes:
         is_announced: The server stops by itself, and says `lifespan.shutdown` when it is time.
-        needs_error: It stops when the lifespan ends with an error, and not otherwise.
+        needs_error: It stops when it is told `lifespan.shutdown.failed`, and not otherwise.
         needs_exit: The process ends, or ends with another code than 0, by `exit_after_task` only.
     """
 
