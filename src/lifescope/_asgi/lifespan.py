@@ -13,6 +13,7 @@ from contextvars import Context
 from typing import Any
 
 from anyio import CancelScope, current_time
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from lifescope import errors
 from lifescope._asgi import stopping
@@ -70,6 +71,7 @@ class Lifespan:
         self._waiting: CancelScope | None = None
         self._stop: stopping.Stop | None = None
         self._exit_code = 0
+        self._crash: errors.CrashError | None = None
         self._stood_at = ""
         # Around everything: ends a start, and the end of the app, that take too long.
         self._limit = CancelScope()
@@ -115,9 +117,10 @@ class Lifespan:
             with self._limit:
                 await self._in_app_scope(asgi_scope, before)
         except Exception as error:
-            if self._limit.cancel_called:
-                raise self._too_late(error) from error
-            raise
+            late = self._too_late(error) if self._limit.cancel_called else error
+            if late is error:
+                raise
+            raise late from error
         if self._limit.cancelled_caught:
             raise self._too_late(None)
 
@@ -162,6 +165,7 @@ class Lifespan:
         await start(scope, providers, self._startup, together=self._settings.concurrent_start)
 
     async def _has_started(self, live: Live, before: Context) -> None:
+        await checkpoint_if_cancelled()  # too late, or something has crashed: see `_limit`
         self._limit.deadline = math.inf
         self._startup.is_over()
         live.changes = binding.changes(before, binding.snapshot(), self._settings.exclude)
@@ -205,7 +209,9 @@ class Lifespan:
     def _crashed(self) -> None:
         """A task that an app-scoped provider runs has failed."""
         live = self._live
-        if live is None or live.phase is Phase.STARTING:
+        assert live is not None
+        self._crash = live.scope.crashed  # the scope forgets it when it is closed
+        if live.phase is Phase.STARTING:
             self._limit.cancel()
         elif live.phase is Phase.READY:
             live.phase = Phase.CRASHED
@@ -222,8 +228,8 @@ class Lifespan:
 
     def _too_late(self, error: Exception | None) -> Exception:
         """What to raise when the limit was over, and *error* came of it."""
-        if self._live is not None and self._live.scope.crashed is not None:
-            return error or self._live.scope.crashed
+        if self._crash is not None:
+            return error or self._crash
         if not self._was_ready:
             return errors.StartTimeoutError(
                 seconds=self._settings.start_timeout or 0.0, report=str(self._startup)
