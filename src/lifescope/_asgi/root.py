@@ -4,7 +4,6 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import Token
-from functools import partial
 from typing import Any
 
 from lifescope import errors
@@ -180,10 +179,13 @@ class Root:
         token = loops.loop_token()
         host = self._hosts.get(token)
         if host is None:
-            ended = partial(self._hosts.pop, token, None)
-            host = self._hosts[token] = Host(lambda ready: self._lifespan(ready).run, ended)
+            host = Host(lambda ready: self._lifespan(ready).run, lambda: self._drop_host(token))
+            self._hosts[token] = host
             host.spawn()
         return await host.ready()
+
+    def _drop_host(self, token: object) -> None:
+        self._hosts.pop(token, None)
 
     def _lifespan(self, ready: Callable[[Live], None], *, to_caller: bool = False) -> Lifespan:
         def is_ready(live: Live) -> None:
