@@ -1,6 +1,7 @@
 """Live: one running lifespan of a root, as its requests see it."""
 
 import enum
+from collections.abc import Callable
 from typing import Any
 
 from anyio import CancelScope
@@ -54,7 +55,9 @@ class Live:
         self.open_request = scope._engine.request_opener()
         self.work = scope.running.work
         self.current_task = loops.task_getter()
-        self.needs_guard = loops.level_cancellation_test()
+        self.needs_guard: Callable[[Any], bool] | None = None
+        if scope._engine.releases_in_requests() or loops.is_trio():  # trio cancels by them
+            self.needs_guard = loops.level_cancellation_test()
 
     @property
     def phase(self) -> Phase:

@@ -71,7 +71,8 @@ class Root:
         if task is None:  # the server has handed on the state of another event loop
             live.scope.check_loop("a request scope")
         request = live.open_request(live.scope, task)
-        guard = live.enter_guard(request) if live.needs_guard(task) else None
+        needs_guard = live.needs_guard is not None and live.needs_guard(task)
+        guard = live.enter_guard(request) if needs_guard else None
         connection = (Http if kind == "http" else WebSocket)(scope, receive, send, task, guard)
         request.connection = connection
         tokens = binding.apply(live.changes) if live.changes else []
