@@ -92,15 +92,28 @@ class Live:
 
         Returns:
             Whether *error* has been dealt with.
+
+        Raises what is to be raised instead of it.
         """
+        connection.is_ending = True
         if error is None and connection.is_gone and request.failure is None:
             request.record_failure(errors.ClientDisconnectedError())
+        failure: BaseException | None = None
         try:
             await self._close(request, error)
-        finally:
-            if connection.is_cancelled:
-                await connection.end(error)
-        return connection.is_cancelled and loops.is_cancellation(error)
+        except BaseException as raised:
+            if not connection.is_cancelled:
+                raise
+            failure = raised
+        if not connection.is_cancelled:
+            return False
+        await connection.end(failure or error)
+        # What we have cancelled is nobody else's cancellation, also where it came so late
+        # that it was held back while the releases ran.
+        left = loops.without_cancellations(failure) or loops.without_cancellations(error)
+        if left is None or left is error:
+            return left is None
+        raise left
 
     async def _close(self, scope: OpenScope, error: BaseException | None) -> None:
         """Close a request scope, and any of the user's own between it and the app scope."""

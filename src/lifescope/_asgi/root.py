@@ -93,7 +93,7 @@ class Root:
                 tokens += request.effects()
                 await live.end_request(request, connection, None)
         finally:
-            del live.work[request]
+            live.work.pop(request, None)
             if live.running.is_awaited:
                 live.running.ended()
             if tokens:
