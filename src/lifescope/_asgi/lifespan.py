@@ -71,8 +71,8 @@ class Lifespan:
         self._waiting: CancelScope | None = None
         self._stop: stopping.Stop | None = None
         self._exit_code = 0
+        self._crash: errors.CrashError | None = None
         self._stood_at = ""
-        self._crash: errors.CrashError | None = None  # the scope has forgotten it by the end
         # Around everything: ends a start, and the end of the app, that take too long.
         self._limit = CancelScope()
         self._receive: Receive
@@ -81,6 +81,8 @@ class Lifespan:
     async def run(self, asgi_scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Run it, from `lifespan.startup` to the answer to `lifespan.shutdown`."""
         self._receive, self._send = receive, send
+        if self._to_caller:
+            stopping.is_told_by_error.set(True)
         before = binding.snapshot()
         await receive()  # lifespan.startup
         try:
@@ -91,9 +93,7 @@ class Lifespan:
                 raise
             if not self._is_told_to_stop and not self._to_caller:
                 await self._until_server_stops(None)  # the factory has dealt with the crash
-                if self._stop is not None and self._stop.needs_error:
-                    raise RuntimeError("the app has ended by itself; this error stops the server")
-            await send({"type": "lifespan.shutdown.complete"})
+            await send(self._goodbye())
         finally:
             if self._live is not None:
                 self._live.phase = Phase.STOPPED
@@ -118,9 +118,9 @@ class Lifespan:
                 await self._in_app_scope(asgi_scope, before)
         except Exception as error:
             late = self._too_late(error) if self._limit.cancel_called else error
-            if late is not error:
-                raise late from error
-            raise
+            if late is error:
+                raise
+            raise late from error
         if self._limit.cancelled_caught:
             raise self._too_late(None)
 
@@ -165,13 +165,13 @@ class Lifespan:
         await start(scope, providers, self._startup, together=self._settings.concurrent_start)
 
     async def _has_started(self, live: Live, before: Context) -> None:
-        await checkpoint_if_cancelled()  # too late, or something has crashed: it has not
+        await checkpoint_if_cancelled()  # too late, or something has crashed: see `_limit`
         self._limit.deadline = math.inf
         self._startup.is_over()
         live.changes = binding.changes(before, binding.snapshot(), self._settings.exclude)
         live.phase = Phase.READY
         self._ready(live)
-        _logger.info("started in %r", self._startup)
+        _logger.info("started: %s", str(self._startup))
         await self._send({"type": "lifespan.startup.complete"})
 
     # --- stop -----------------------------------------------------------------------------
@@ -213,8 +213,9 @@ class Lifespan:
     def _crashed(self) -> None:
         """A task that an app-scoped provider runs has failed."""
         live = self._live
-        self._crash = live.scope.crashed if live is not None else None
-        if live is None or live.phase is Phase.STARTING:
+        assert live is not None
+        self._crash = live.scope.crashed  # the scope forgets it when it is closed
+        if live.phase is Phase.STARTING:
             self._limit.cancel()
         elif live.phase is Phase.READY:
             live.phase = Phase.CRASHED
@@ -261,6 +262,13 @@ class Lifespan:
         elif stopping.hides_errors():
             _logger.error("the app did not stop in good order", exc_info=error)
         await self._send(self._failed("shutdown", error))
+
+    def _goodbye(self) -> Message:
+        """The answer to `lifespan.shutdown` when all went well; or what stops the server."""
+        if self._stop is not None and self._stop.needs_error:
+            message = "the app has ended by itself, in good order; only this stops the server"
+            return {"type": "lifespan.shutdown.failed", "message": message}
+        return {"type": "lifespan.shutdown.complete"}
 
     def _failed(self, phase: str, error: BaseException) -> Message:
         if self._inner is not None and self._inner.error is error:

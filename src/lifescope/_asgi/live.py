@@ -1,6 +1,7 @@
 """Live: one running lifespan of a root, as its requests see it."""
 
 import enum
+from collections.abc import Callable
 from typing import Any
 
 from anyio import CancelScope
@@ -34,6 +35,7 @@ class Live:
         state: The lifespan's state, for servers that do not hand it on.
         changes: What start-up has changed in context variables.
         startup: How the start went.
+        loop: What identifies its event loop.
         is_ready: Whether it takes connections.
         running: The connections that are being served, and background work.
     """
@@ -46,13 +48,16 @@ class Live:
         self.scope = scope
         self.state = state
         self.startup = startup
+        self.loop = loops.loop_token()
         self.running = scope.running
         self.changes: list[binding.Change] = []
         # Found out once, and not for each request.
         self.open_request = scope._engine.request_opener()
         self.work = scope.running.work
         self.current_task = loops.task_getter()
-        self.needs_guard = loops.level_cancellation_test()
+        self.needs_guard: Callable[[Any], bool] | None = None
+        if scope._engine.releases_in_requests() or loops.is_trio():  # trio cancels by them
+            self.needs_guard = loops.level_cancellation_test()
 
     @property
     def phase(self) -> Phase:
