@@ -1,6 +1,7 @@
 """Live: one running lifespan of a root, as its requests see it."""
 
 import enum
+from collections.abc import Callable
 from typing import Any
 
 from anyio import CancelScope
@@ -56,7 +57,9 @@ class Live:
         self.open_request = scope._engine.request_opener()
         self.work = scope.running.work
         self.current_task = loops.task_getter()
-        self.needs_guard = loops.level_cancellation_test()
+        self.needs_guard: Callable[[Any], bool] | None = None
+        if scope._engine.releases_in_requests() or loops.is_trio():  # trio cancels by them
+            self.needs_guard = loops.level_cancellation_test()
 
     @property
     def phase(self) -> Phase:
@@ -95,15 +98,28 @@ class Live:
 
         Returns:
             Whether *error* has been dealt with.
+
+        Raises what is to be raised instead of it.
         """
+        connection.is_ending = True
         if error is None and connection.is_gone and request.failure is None:
             request.record_failure(errors.ClientDisconnectedError())
+        failure: BaseException | None = None
         try:
             await self._close(request, error)
-        finally:
-            if connection.is_cancelled:
-                await connection.end(error)
-        return connection.is_cancelled and loops.is_cancellation(error)
+        except BaseException as raised:
+            if not connection.is_cancelled:
+                raise
+            failure = raised
+        if not connection.is_cancelled:
+            return False
+        await connection.end(failure or error)
+        # What we have cancelled is nobody else's cancellation, also where it came so late
+        # that it was held back while the releases ran.
+        left = loops.without_cancellations(failure) or loops.without_cancellations(error)
+        if left is None or left is error:
+            return left is None
+        raise left
 
     async def _close(self, scope: OpenScope, error: BaseException | None) -> None:
         """Close a request scope, and any of the user's own between it and the app scope."""

@@ -33,6 +33,7 @@ __all__ = [
     "spawn",
     "take_back_cancel",
     "task_getter",
+    "without_cancellations",
 ]
 
 
@@ -160,11 +161,22 @@ def is_ending(task: object) -> bool:
 
 
 def is_cancellation(error: BaseException | None) -> bool:
-    """Whether *error* says that the task was cancelled."""
+    """Whether *error* says that the task was cancelled, and nothing else."""
     if isinstance(error, asyncio.CancelledError):
         return True
+    if isinstance(error, BaseExceptionGroup):  # a nursery of trio's own makes one of it
+        return all(is_cancellation(inner) for inner in error.exceptions)
     trio = sys.modules.get("trio")
     return trio is not None and isinstance(error, trio.Cancelled)
+
+
+def without_cancellations(error: BaseException | None) -> BaseException | None:
+    """What *error* says besides that the task was cancelled."""
+    if is_cancellation(error):
+        return None
+    if isinstance(error, BaseExceptionGroup) and error.subgroup(is_cancellation) is not None:
+        return error.split(is_cancellation)[1]
+    return error
 
 
 def cancel(task: object, guard: CancelScope | None) -> None:

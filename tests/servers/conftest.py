@@ -1,0 +1,67 @@
+"""Servers for tests; each is gone afterwards, with its workers."""
+
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from servers.harness import AS_IT_IS, Kind, Scenario, Server, running, started
+
+FOLDER = Path(__file__).parent
+
+if sys.platform == "win32":  # no SIGTERM, no process groups
+    collect_ignore_glob = ["test_*.py"]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--dist loadgroup`, tests that share a server are run by one worker of xdist."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    for item in items:
+        used = getattr(item, "callspec", None)
+        for fixture in ("server", "failed", "stop", "crash"):
+            if item.path.parent == FOLDER and used is not None and fixture in used.params:
+                group = f"{item.path.stem} {fixture} {used.params[fixture].name}"
+                item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(scope="module")
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server for the tests of a module that only ask, one for each kind of them."""
+    scenario = getattr(request.module, "SCENARIO", AS_IT_IS)
+    with running(request.param, tmp_path_factory.mktemp("server"), scenario) as server:
+        yield server
+
+
+@pytest.fixture
+def name() -> str:
+    """A name for a request, unlike that of any other."""
+    return f"request-{uuid.uuid4().hex[:8]}"
+
+
+class Start(Protocol):
+    """Starts a server, and waits until it accepts connections unless `ready` is false."""
+
+    def __call__(
+        self, kind: Kind, scenario: Scenario = AS_IT_IS, *, ready: bool = True
+    ) -> Server: ...
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a server for one test."""
+    with ExitStack() as stack:
+
+        def start(kind: Kind, scenario: Scenario = AS_IT_IS, *, ready: bool = True) -> Server:
+            server = stack.enter_context(started(kind, tmp_path, scenario))
+            if ready:
+                server.wait_until_ready()
+            return server
+
+        yield start
