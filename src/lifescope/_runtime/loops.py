@@ -202,7 +202,9 @@ async def take_back_cancel(task: object, error: BaseException | None) -> None:
     if not is_cancellation(error):  # it may not have arrived yet
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0)
-    if task.uncancel():  # somebody else has cancelled it, too, and is to be heard
+    # Somebody else has cancelled it, too, and is to be heard. A cancel scope of anyio says it
+    # again by itself, and takes it for its own only if it comes from there.
+    if task.uncancel() and current_effective_deadline() != -math.inf:
         task.cancel()
         task.uncancel()
 
