@@ -12,6 +12,12 @@ __all__ = ["App", "Uvicorn", "make_uvicorn"]
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
+_LAST_WORDS = 1.0
+"""Seconds that requests have, once cancelled, before their connections are cut."""
+
+_TO_ACCEPT, _TO_RUN = 2, 4
+"""Turns of the loop until a client that waits at the door is let in; until its request runs."""
+
 
 class Uvicorn:
     """uvicorn by its public parts: it is asked again and again whether it has started."""
@@ -24,19 +30,42 @@ class Uvicorn:
         self._sockets = sockets
         self._task: asyncio.Task[None] | None = None
 
-    async def start(self, closed: Callable[[], None]) -> None:
-        """Accept connections; *closed* is called when uvicorn wants to end."""
-        self._task = asyncio.create_task(self._server.serve(sockets=self._sockets))
-        self._task.add_done_callback(lambda task: closed())
-        while not self._server.started and not self._task.done():  # noqa: ASYNC110
-            await asyncio.sleep(self.POLL)
+    @property
+    def is_secure(self) -> bool:
+        """Whether it speaks TLS."""
+        return self._server.config.is_ssl
+
+    async def start(self, ended: Callable[[], None]) -> None:
+        """Accept connections; *ended* is called when uvicorn ends by itself."""
+        task = self._task = asyncio.create_task(self._serve())
+        try:
+            while not self._server.started and not task.done():  # noqa: ASYNC110
+                await asyncio.sleep(self.POLL)
+        except asyncio.CancelledError:
+            await self.stop(0)
+            raise
+        if task.done():
+            task.result()
+            raise RuntimeError("uvicorn ended before it had started")
+        task.add_done_callback(lambda task: ended())
+
+    async def _serve(self) -> None:
+        with _no_exit():
+            await self._server.serve(sockets=self._sockets)
 
     async def stop(self, seconds: float) -> None:
         """Close, and wait so many *seconds* for connections to finish."""
         assert self._task is not None
-        self._server.config.timeout_graceful_shutdown = int(seconds)
+        limit: Any = seconds  # it says int, and hands it to asyncio, which takes any number
+        self._server.config.timeout_graceful_shutdown = limit
         self._server.should_exit = True
-        await asyncio.wait((self._task,))
+        try:
+            await asyncio.wait((self._task,))
+        except asyncio.CancelledError:
+            self.hurry()
+            await asyncio.wait((self._task,))
+            raise
+        self._task.result()
 
     def hurry(self) -> None:
         """Do not wait for connections any longer."""
@@ -52,84 +81,161 @@ class _Quiet(uvicorn.Server):
         yield
 
 
-class _Direct(Uvicorn):
+@contextlib.contextmanager
+def _no_exit() -> Generator[None]:
+    """Uvicorn exits where it cannot start; out of a task that would end the event loop."""
+    try:
+        yield
+    except SystemExit as error:
+        raise RuntimeError("uvicorn could not start; its log says why") from error
+
+
+class Direct(Uvicorn):
     """uvicorn by parts that are not promised to stay: nothing is polled.
 
     `startup`, `on_tick` and `lifespan` are used as `Server.serve` does, `servers` and
     `server_state` as `Server.shutdown` does. tests/server/test_uvicorn_parts.py notices a change.
     """
 
-    async def start(self, closed: Callable[[], None]) -> None:
-        """Accept connections; *closed* is called when uvicorn wants to end."""
-        server = self._server
-        server.config.load()
-        server.lifespan = server.config.lifespan_class(server.config)
-        self._ended = asyncio.Event()
-        server.server_state.connections = _Watched(self._ended.set)
-        server.server_state.tasks = _Watched(self._ended.set)
-        await server.on_tick(0)
-        await server.startup(sockets=self._sockets)
-        self._ticks = asyncio.create_task(self._tick(closed))
+    def __init__(self, app: App, sockets: list[socket.socket], options: dict[str, Any]) -> None:
+        super().__init__(app, sockets, options)
+        self._emptied = asyncio.Event()
+        self._connections = _Watched(self._emptied.set)
+        self._tasks = _Watched(self._emptied.set)
+        self._limit: asyncio.Timeout | None = None
+        self._ticks: asyncio.Task[None] | None = None
 
-    async def _tick(self, closed: Callable[[], None]) -> None:
+    def fits(self) -> bool:
+        """Whether this uvicorn has the parts."""
+        server = self._server
+        state = getattr(server, "server_state", None)
+        parts = [(server, "startup"), (server, "on_tick"), (server.config, "load")]
+        parts += [(state, "connections"), (state, "tasks")]
+        return all(hasattr(owner, part) for owner, part in parts)
+
+    async def start(self, ended: Callable[[], None]) -> None:
+        """Accept connections; *ended* is called when uvicorn ends by itself."""
+        server = self._server
+        with _no_exit():
+            server.config.load()
+            server.lifespan = server.config.lifespan_class(server.config)
+            server.server_state.connections = self._connections
+            server.server_state.tasks = self._tasks
+            await server.on_tick(0)
+            try:
+                await server.startup(sockets=self._sockets)
+            except BaseException:
+                self._stop_listening()
+                raise
+        self._ticks = asyncio.create_task(self._tick())
+        self._ticks.add_done_callback(lambda ticks: None if ticks.cancelled() else ended())
+
+    async def _tick(self) -> None:
         """What uvicorn does every second: the date, and a limit of requests."""
         while not await self._server.on_tick(0):  # noqa: ASYNC110
             await asyncio.sleep(1)
-        closed()
+
+    async def _end_ticks(self) -> None:
+        assert self._ticks is not None
+        self._ticks.cancel()
+        await asyncio.wait((self._ticks,))
+        if not self._ticks.cancelled():
+            self._ticks.result()
+
+    def _stop_listening(self) -> None:
+        for listener in getattr(self._server, "servers", ()):
+            listener.close()
 
     async def stop(self, seconds: float) -> None:
         """Close, and wait so many *seconds* for connections to finish."""
-        self._ticks.cancel()
-        for listener in self._server.servers:
-            listener.close()
-        state = self._server.server_state
-        for connection in list(state.connections):
-            connection.shutdown()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds) as self._limit:
-                await self._until_over(state)
-        for task in list(state.tasks):
-            task.cancel()
-        for connection in list(state.connections):
-            connection.transport.abort()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds) as self._limit:
+                    await _turns(_TO_ACCEPT)
+                    self._stop_listening()
+                    await _turns(_TO_RUN)
+                    await self._see_off()
+        finally:
+            self._stop_listening()
+            self._limit = None
+            await self._cut()
+            await self._end_ticks()
 
-    async def _until_over(self, state: Any) -> None:
-        while state.connections or state.tasks:
-            self._ended.clear()
-            await self._ended.wait()
+    async def _see_off(self) -> None:
+        """Let requests end, and close their connections; those, too, that arrive meanwhile."""
+        loop = asyncio.get_running_loop()
+        self._connections.added = lambda new: loop.call_soon(_end, new)
+        for connection in list(self._connections):
+            _end(connection)
+        while self._connections or self._tasks:
+            self._emptied.clear()
+            await self._emptied.wait()
+
+    async def _cut(self) -> None:
+        """Cancel what still runs, and cut what is still open."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_LAST_WORDS)
+        for connection in list(self._connections):
+            connection.transport.abort()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS):
+                while self._connections:
+                    self._emptied.clear()
+                    await self._emptied.wait()
 
     def hurry(self) -> None:
         """Do not wait for connections any longer."""
-        limit = getattr(self, "_limit", None)
-        if limit is not None and not limit.expired():
-            limit.reschedule(asyncio.get_running_loop().time())
+        if self._limit is not None and not self._limit.expired():
+            self._limit.reschedule(asyncio.get_running_loop().time())
+
+
+async def _turns(count: int) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+def _end(connection: Any) -> None:
+    """Close a connection when its request is over; at once, if it has none."""
+    try:
+        connection.shutdown()
+    except Exception:  # its protocol is past the point where it could say so
+        connection.transport.abort()
 
 
 class _Watched(set[Any]):
-    """A set that tells when it has become empty."""
+    """A set that tells when it has become empty, and what has been added.
+
+    Attributes:
+        added: Called with each new element.
+    """
 
     def __init__(self, emptied: Callable[[], None]) -> None:
         super().__init__()
         self._emptied = emptied
+        self.added: Callable[[Any], object] = lambda element: None
+
+    def add(self, element: Any, /) -> None:
+        """Add *element*."""
+        super().add(element)
+        self.added(element)
 
     def discard(self, element: Any, /) -> None:
+        """Take *element* out, if it is there."""
         super().discard(element)
         if not self:
             self._emptied()
 
     def remove(self, element: Any, /) -> None:
+        """Take *element* out."""
         super().remove(element)
         if not self:
             self._emptied()
 
 
-_PARTS = ("startup", "on_tick", "server_state", "config")
-
-
 def make_uvicorn(app: App, sockets: list[socket.socket], options: dict[str, Any]) -> Uvicorn:
-    direct = _Direct(app, sockets, options)
-    has_parts = all(hasattr(direct._server, part) for part in _PARTS)
-    state = getattr(direct._server, "server_state", None)
-    if has_parts and hasattr(state, "connections") and hasattr(state, "tasks"):
-        return direct
-    return Uvicorn(app, sockets, options)
+    """The better of the two, if this uvicorn can be that."""
+    direct = Direct(app, sockets, options)
+    return direct if direct.fits() else Uvicorn(app, sockets, options)

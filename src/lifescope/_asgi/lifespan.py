@@ -81,6 +81,8 @@ class Lifespan:
     async def run(self, asgi_scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Run it, from `lifespan.startup` to the answer to `lifespan.shutdown`."""
         self._receive, self._send = receive, send
+        if self._to_caller:
+            stopping.is_told_by_error.set(True)
         before = binding.snapshot()
         await receive()  # lifespan.startup
         try:
@@ -169,7 +171,7 @@ class Lifespan:
         live.changes = binding.changes(before, binding.snapshot(), self._settings.exclude)
         live.phase = Phase.READY
         self._ready(live)
-        _logger.info("started in %r", self._startup)
+        _logger.info("started: %s", str(self._startup))
         await self._send({"type": "lifespan.startup.complete"})
 
     # --- stop -----------------------------------------------------------------------------

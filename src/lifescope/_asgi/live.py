@@ -34,6 +34,7 @@ class Live:
         state: The lifespan's state, for servers that do not hand it on.
         changes: What start-up has changed in context variables.
         startup: How the start went.
+        loop: What identifies its event loop.
         is_ready: Whether it takes connections.
         running: The connections that are being served, and background work.
     """
@@ -46,6 +47,7 @@ class Live:
         self.scope = scope
         self.state = state
         self.startup = startup
+        self.loop = loops.loop_token()
         self.running = scope.running
         self.changes: list[binding.Change] = []
         # Found out once, and not for each request.

@@ -4,6 +4,7 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import Token
+from functools import partial
 from typing import Any
 
 from lifescope import errors
@@ -68,6 +69,8 @@ class Root:
         # out here. It is one function because each coroutine more costs a tenth of the whole;
         # benchmarks/request_path has the figures.
         task = live.current_task()
+        if task is None:  # the server has handed on the state of another event loop
+            live.scope.check_loop("a request scope")
         request = live.open_request(live.scope, task)
         guard = live.enter_guard(request) if live.needs_guard(task) else None
         connection = (Http if kind == "http" else WebSocket)(scope, receive, send, task, guard)
@@ -120,6 +123,7 @@ class Root:
     def startups(self) -> tuple[Startup, ...]:
         """How the lifespans that are running have started, as data: one each."""
         with self._lock:
+            self._drop_closed_loops()
             return tuple(live.startup for lives in self._lives.values() for live in lives)
 
     def factory(self) -> AbstractAsyncContextManager[AsgiApp]:
@@ -175,8 +179,9 @@ class Root:
         """Start it now. It ends with the event loop, if that ends in good order."""
         token = loops.loop_token()
         host = self._hosts.get(token)
-        if host is None or host.has_ended:
-            host = self._hosts[token] = Host(lambda ready: self._lifespan(ready).run)
+        if host is None:
+            ended = partial(self._hosts.pop, token, None)
+            host = self._hosts[token] = Host(lambda ready: self._lifespan(ready).run, ended)
             host.spawn()
         return await host.ready()
 
@@ -184,7 +189,8 @@ class Root:
         def is_ready(live: Live) -> None:
             live.state[self._key] = live
             with self._lock:
-                self._lives.setdefault(loops.loop_token(), []).append(live)
+                self._drop_closed_loops()
+                self._lives.setdefault(live.loop, []).append(live)
             ready(live)
 
         return Lifespan(
@@ -198,11 +204,15 @@ class Root:
 
     def _forget(self, live: Live) -> None:
         live.state.pop(self._key, None)
-        token = loops.loop_token()
         with self._lock:
-            lives = self._lives.get(token, [])
+            lives = self._lives.get(live.loop, [])
             if live in lives:
                 lives.remove(live)
             if not lives:
-                self._lives.pop(token, None)
-                self._hosts.pop(token, None)
+                self._lives.pop(live.loop, None)
+
+    def _drop_closed_loops(self) -> None:
+        """Forget lifespans whose event loop was closed under them: they never end by themselves."""
+        for entries in (self._lives, self._hosts):
+            for token in [token for token in list(entries) if loops.is_closed(token)]:
+                entries.pop(token, None)

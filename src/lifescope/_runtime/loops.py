@@ -24,6 +24,7 @@ __all__ = [
     "exit_after_task",
     "is_being_cancelled",
     "is_cancellation",
+    "is_closed",
     "is_done",
     "is_ending",
     "is_trio",
@@ -59,16 +60,26 @@ def current_task() -> object:
 
 
 def task_getter() -> Callable[[], object]:
-    """`current_task`, for the event loop that runs here; it does not ask which one each time."""
+    """`current_task`, for the event loop that runs here; it does not ask which one each time.
+
+    Where another loop runs, it gives None, or a task that is not the one that runs.
+    """
     trio = _trio()
     if trio is not None:
-        return cast("Callable[[], object]", trio.current_task)
+        return partial(_current_trio_task, trio.current_task)
     loop = asyncio.get_running_loop()
     # Before Python 3.12 asyncio.current_task is Python code, which looks into this table.
     table: dict[Any, Any] | None = getattr(asyncio.tasks, "_current_tasks", None)
     if sys.version_info < (3, 12) and table is not None:
         return partial(table.get, loop)
     return partial(asyncio.current_task, loop)
+
+
+def _current_trio_task(current_task: Callable[[], object]) -> object:
+    try:
+        return current_task()
+    except RuntimeError:  # trio does not run here
+        return None
 
 
 def loop_token() -> object | None:
@@ -80,6 +91,11 @@ def loop_token() -> object | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def is_closed(token: object | None) -> bool:
+    """Whether the event loop of a `loop_token` was closed, as far as it tells (trio does not)."""
+    return isinstance(token, asyncio.AbstractEventLoop) and token.is_closed()
 
 
 def spawn(function: Callable[[], Awaitable[None]], context: Context) -> object:

@@ -43,6 +43,7 @@ class Running:
     def __init__(self) -> None:
         self.work: dict[object, Work] = {}
         self.is_awaited = False
+        self._is_left_behind = False
         self._empty = Event()
 
     def ended(self) -> None:
@@ -62,6 +63,8 @@ class Running:
         scope is not for ever away. A cancellation of the task that waits shortens it, and is
         raised afterwards.
         """
+        if self._is_left_behind:
+            return
         try:
             is_over = await self._wait(seconds)
         except BaseException:
@@ -73,6 +76,7 @@ class Running:
     async def _end_at_once(self) -> None:
         self.cancel()
         if not await self._wait(GRACE):
+            self._is_left_behind = True
             names = ", ".join(str(work) for work in self.work.values())
             _logger.error("still running %g seconds after being cancelled: %s", GRACE, names)
 

@@ -37,7 +37,8 @@ async def start(
     Raises what the first that fails raises, when the others have been stopped.
     """
     startup.plan(providers)
-    with loops.every(PROGRESS, lambda: _logger.info("starting: %s", startup)):
+    # As a string, because a handler may format the line when the start has gone on.
+    with loops.every(PROGRESS, lambda: _logger.info("starting: %s", str(startup))):
         if together and len(providers) > 1:
             await _Together(scope, providers, startup).run()
         else:

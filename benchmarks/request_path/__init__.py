@@ -1,0 +1,1 @@
+"""What the composition root costs per request. See README.md."""
