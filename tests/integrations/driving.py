@@ -1,10 +1,13 @@
 """The server's side of ASGI, by hand: one lifespan, and single connections."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
+from inspect import Parameter, Signature
 from typing import Any, Protocol
 
 import anyio
+import trio
 from starlette.testclient import TestClient
 
 from lifescope import provider
@@ -61,9 +64,13 @@ class Lifespan:
         with anyio.fail_after(LIMIT):
             await self._answered.wait()
 
+    def say_stop(self) -> None:
+        """Say `lifespan.shutdown`."""
+        self._stop.set()
+
     async def stop(self) -> None:
         """Say `lifespan.shutdown`, and wait until the app has ended."""
-        self._stop.set()
+        self.say_stop()
         with anyio.fail_after(LIMIT, shield=True):
             await self._ended.wait()
 
@@ -94,6 +101,27 @@ async def lifespan(app: Any, *, with_state: bool = True) -> AsyncIterator[Lifesp
             yield running
         finally:
             await running.stop()
+
+
+async def failed_start(app: Any) -> Lifespan:
+    """The lifespan of an app that cannot start, run in the caller's own task."""
+    running = Lifespan(app)
+    with anyio.fail_after(LIMIT):
+        await running.run(with_state=True)
+    assert "lifespan.startup.complete" not in running.sent
+    return running
+
+
+async def tasks() -> set[Any]:
+    """Every task of the event loop that is still there once nothing moves any more."""
+    await anyio.wait_all_tasks_blocked()
+    try:
+        return set(asyncio.all_tasks())
+    except RuntimeError:
+        below = [trio.lowlevel.current_root_task()]
+        for task in below:
+            below += [child for nursery in task.child_nurseries for child in nursery.child_tasks]
+        return set(below)
 
 
 def http_scope(path: str = "/", *, state: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -167,6 +195,37 @@ class Noting:
 
 def _status(message: Message) -> list[str]:
     return [str(message["status"])] if "status" in message else []
+
+
+def noted(
+    log: list[str],
+    form: type,
+    *needs: Any,
+    wait: Callable[[], Awaitable[Any]] | None = None,
+    **options: Any,
+) -> Any:
+    """An app-scoped provider of *form*, with *needs*, that notes its start and its end in *log*.
+
+    With *wait*, that is awaited in the middle of the start.
+    """
+
+    async def make(*_: Any) -> AsyncIterator[Any]:
+        log.append(f"start {form.__name__}")
+        try:
+            if wait is not None:
+                await wait()
+        except BaseException as error:
+            log.append(f"{form.__name__} stopped by {type(error).__name__}")
+            raise
+        try:
+            yield form()
+        finally:
+            log.append(f"end {form.__name__}")
+
+    kind = Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [Parameter(f"n{i}", kind, annotation=need) for i, need in enumerate(needs)]
+    make.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return provider(make, scope="app", provides=form, **options)
 
 
 class Session:

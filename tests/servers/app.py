@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from fastapi import BackgroundTasks, FastAPI, Request, WebSocket
-from fastapi.responses import StreamingResponse
 from starlette.applications import Starlette
-from starlette.requests import HTTPConnection
-from starlette.routing import Mount
+from starlette.background import BackgroundTask
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
-from lifescope import Container, current_scope, provider
-from lifescope.integrations.fastapi import Inject
+from lifescope import Container, Inject, current_scope, inject, provider
 
 by_provider: ContextVar[str] = ContextVar("by_provider", default="unset")
 by_factory: ContextVar[str] = ContextVar("by_factory", default="unset")
@@ -35,9 +35,6 @@ FAIL = os.environ.get("LIFESCOPE_TEST_FAIL", "")
 HANG = os.environ.get("LIFESCOPE_TEST_HANG", "")
 CRASH = os.environ.get("LIFESCOPE_TEST_CRASH", "")
 ROOT = json.loads(os.environ.get("LIFESCOPE_TEST_ROOT", "{}"))
-
-noted: list[dict[str, str]] = []
-"""What background tasks have seen."""
 
 
 class NoConnectionError(Exception):
@@ -154,7 +151,7 @@ def seen() -> dict[str, str]:
 
 
 @asynccontextmanager
-async def own_lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def own_lifespan(app: Starlette) -> AsyncIterator[None]:
     token = by_lifespan.set("lifespan")
     await happens("lifespan starts")
     async with crashing("lifespan"):
@@ -163,15 +160,14 @@ async def own_lifespan(app: FastAPI) -> AsyncIterator[None]:
     by_lifespan.reset(token)
 
 
-async def create_app(second: Second) -> AsyncIterator[FastAPI]:
+@asynccontextmanager
+async def in_factory() -> AsyncIterator[None]:
+    """What a factory does around its app."""
     token = by_factory.set("factory")
     await happens("factory enters")
-    app = FastAPI(lifespan=own_lifespan)
-    add_routes_that_look(app)
-    add_routes_that_wait(app)
     try:
         async with crashing("factory"):
-            yield app
+            yield
     except* BrokerLostError:
         note("factory sees the crash")
         if "handled" not in CRASH:
@@ -181,142 +177,110 @@ async def create_app(second: Second) -> AsyncIterator[FastAPI]:
         by_factory.reset(token)
 
 
-def add_routes_that_look(app: FastAPI) -> None:
-    """Routes that answer with what they see of the context."""
-
-    @app.get("/async")
-    async def asynchronous() -> dict[str, str]:
-        return seen()
-
-    @app.get("/sync")
-    def synchronous() -> dict[str, str]:
-        return seen()
-
-    @app.get("/injected")
-    async def injected(thing: Inject[PerRequest]) -> dict[str, str]:
-        return seen()
-
-    @app.get("/stream")
-    async def stream() -> StreamingResponse:
-        async def body() -> AsyncIterator[str]:
-            for name, value in seen().items():
-                yield f"{name}={value}\n"
-
-        return StreamingResponse(body())
-
-    @app.get("/sync-stream")
-    def sync_stream() -> StreamingResponse:
-        return StreamingResponse(f"{name}={value}\n" for name, value in seen().items())
-
-    @app.get("/background")
-    async def background(tasks: BackgroundTasks) -> None:
-        async def task() -> None:
-            noted.append(seen())
-
-        tasks.add_task(task)
-        tasks.add_task(lambda: noted.append(seen()))
-
-    @app.get("/noted")
-    async def get_noted() -> list[dict[str, str]]:
-        return noted
-
-    @app.get("/set/{value}")
-    async def set_all(value: str) -> dict[str, str]:
-        for variable in VARIABLES:
-            variable.set(value)
-        return seen()
-
-    @app.get("/sync-set/{value}")
-    def sync_set_all(value: str) -> dict[str, str]:
-        for variable in VARIABLES:
-            variable.set(value)
-        return seen()
-
-    @app.post("/set-and-upload/{value}")
-    async def set_all_and_upload(value: str, request: Request) -> int:
-        for variable in VARIABLES:
-            variable.set(value)
-        return len(await request.body())
-
-    @app.websocket("/websocket")
-    async def websocket(websocket: WebSocket, thing: Inject[PerRequest]) -> None:
-        await websocket.accept()
-        async for text in websocket.iter_text():
-            if text.startswith("set "):
-                by_request.set(text.removeprefix("set "))
-            await websocket.send_json(seen())
-
-    @app.websocket("/websocket-wait")
-    async def websocket_wait(websocket: WebSocket, thing: Inject[PerRequest]) -> None:
-        await websocket.accept()
-        await websocket.send_text("accepted")
-        await websocket.receive_text()
+async def look(request: Request) -> Response:
+    return JSONResponse(seen())
 
 
-def add_routes_that_wait(app: FastAPI) -> None:
-    """Routes that go on when the test tells them to, each request under its own name."""
+# The rest goes on when the test tells it to, each request under its own name.
 
-    @app.get("/injected-wait")
-    async def wait(request: Request, thing: Inject[PerRequest]) -> str:
-        name = request.query_params["as"]
+
+@inject
+async def at_once(request: Request, thing: Inject[PerRequest]) -> Response:
+    return JSONResponse("done")
+
+
+@inject
+async def wait(request: Request, thing: Inject[PerRequest]) -> Response:
+    name = request.query_params["as"]
+    note(f"{name} waits")
+    try:
+        await told(name)
+    except anyio.get_cancelled_exc_class():
+        note(f"{name} is cancelled")
+        raise
+    return JSONResponse(f"{name} is done")
+
+
+@inject
+async def tidy_wait(request: Request, thing: Inject[PerRequest]) -> Response:
+    name = request.query_params["as"]
+    note(f"{name} waits")
+    try:
+        await told(name)
+    finally:
+        with anyio.CancelScope(shield=True):
+            note(f"{name} tidies up")
+            await told(f"{name} is tidy")
+    return JSONResponse(f"{name} is done")
+
+
+@inject
+def sync_wait(request: Request, thing: Inject[PerRequest]) -> Response:
+    name = request.query_params["as"]
+    note(f"{name} waits")
+    anyio.from_thread.run(told, name)
+    return JSONResponse(f"{name} is done")
+
+
+@inject
+async def stream(request: Request, thing: Inject[PerRequest]) -> Response:
+    name = request.query_params["as"]
+
+    async def body() -> AsyncIterator[str]:
+        yield f"{name} begins\n"
         note(f"{name} waits")
-        try:
-            await told(name)
-        except anyio.get_cancelled_exc_class():
-            note(f"{name} is cancelled")
-            raise
-        return f"{name} is done"
+        await told(name)
+        yield f"{name} is done\n"
 
-    @app.get("/tidy-wait")
-    async def tidy_wait(request: Request, thing: Inject[PerRequest]) -> str:
-        name = request.query_params["as"]
+    return StreamingResponse(body())
+
+
+@inject
+async def background(request: Request, thing: Inject[PerRequest]) -> Response:
+    name = request.query_params["as"]
+
+    async def task() -> None:
         note(f"{name} waits")
-        try:
-            await told(name)
-        finally:
-            with anyio.CancelScope(shield=True):
-                note(f"{name} tidies up")
-                await told(f"{name} is tidy")
-        return f"{name} is done"
+        await told(name)
+        note(f"{name} is done")
 
-    @app.get("/sync-wait")
-    def sync_wait(request: Request, thing: Inject[PerRequest]) -> str:
-        name = request.query_params["as"]
-        note(f"{name} waits")
-        anyio.from_thread.run(told, name)
-        return f"{name} is done"
+    return JSONResponse(f"{name} is answered", background=BackgroundTask(task))
 
-    @app.get("/injected-stream")
-    async def stream(request: Request, thing: Inject[PerRequest]) -> StreamingResponse:
-        name = request.query_params["as"]
 
-        async def body() -> AsyncIterator[str]:
-            yield f"{name} begins\n"
-            note(f"{name} waits")
-            await told(name)
-            yield f"{name} is done\n"
+@inject
+async def upload(request: Request, thing: Inject[PerRequest]) -> Response:
+    return JSONResponse(len(await request.body()))
 
-        return StreamingResponse(body())
 
-    @app.get("/background-wait")
-    async def background(request: Request, tasks: BackgroundTasks, _: Inject[PerRequest]) -> str:
-        name = request.query_params["as"]
+@inject
+async def fail(request: Request, thing: Inject[PerRequest]) -> Response:
+    raise NoConnectionError("the database does not answer")
 
-        async def task() -> None:
-            note(f"{name} waits")
-            await told(name)
-            note(f"{name} is done")
 
-        tasks.add_task(task)
-        return f"{name} is answered"
+@inject
+async def websocket_wait(websocket: WebSocket, thing: Inject[PerRequest]) -> None:
+    await websocket.accept()
+    async for text in websocket.iter_text():
+        await websocket.send_text(text)
 
-    @app.post("/upload")
-    async def upload(request: Request, thing: Inject[PerRequest]) -> int:
-        return len(await request.body())
 
-    @app.get("/fails")
-    async def fails(thing: Inject[PerRequest]) -> None:
-        raise NoConnectionError("the database does not answer")
+ROUTES = [
+    Route("/look", look),
+    Route("/at-once", at_once),
+    Route("/wait", wait),
+    Route("/tidy-wait", tidy_wait),
+    Route("/sync-wait", sync_wait),
+    Route("/stream", stream),
+    Route("/background", background),
+    Route("/upload", upload, methods=["POST"]),
+    Route("/fail", fail),
+    WebSocketRoute("/websocket", websocket_wait),
+]
+
+
+async def create_app(second: Second) -> AsyncIterator[Starlette]:
+    async with in_factory():
+        yield Starlette(routes=ROUTES, lifespan=own_lifespan)
 
 
 container: Any = Container(first, second, per_request)

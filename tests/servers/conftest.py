@@ -25,17 +25,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         used = getattr(item, "callspec", None)
         for fixture in ("server", "failed", "stop", "crash"):
             if item.path.parent == FOLDER and used is not None and fixture in used.params:
-                module = "" if fixture == "server" else item.path.stem
-                group = f"{module} {fixture} {used.params[fixture].name}"
+                group = f"{item.path.stem} {fixture} {used.params[fixture].name}"
                 item.add_marker(pytest.mark.xdist_group(group))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """A server for the tests that only ask, one for each kind of them."""
-    with running(request.param, tmp_path_factory.mktemp("server")) as server:
+    """A server for the tests of a module that only ask, one for each kind of them."""
+    scenario = getattr(request.module, "SCENARIO", AS_IT_IS)
+    with running(request.param, tmp_path_factory.mktemp("server"), scenario) as server:
         yield server
 
 

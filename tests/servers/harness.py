@@ -163,14 +163,14 @@ class Scenario:
         hang: The event at which the app waits until it is told to go on.
         crash: Whose task group crashes when it is told to.
         root: Arguments for `container.asgi`.
-        app: The name of the application in `servers.app`.
+        app: Module and name of the application.
     """
 
     fail: str = ""
     hang: str = ""
     crash: str = ""
     root: Mapping[str, Any] = field(default_factory=dict)
-    app: str = "app"
+    app: str = "app:app"
 
     def environment(self, folder: Path) -> dict[str, str]:
         return {
@@ -200,7 +200,7 @@ class Server:
         environment = {**os.environ, **scenario.environment(folder), "PYTHONUNBUFFERED": "1"}
         with self._output.open("w") as output:
             self._process = subprocess.Popen(
-                kind.command(f"servers.app:{scenario.app}", port),
+                kind.command(f"servers.{scenario.app}", port),
                 cwd=TESTS,
                 env=environment,
                 stdout=output,
@@ -279,7 +279,7 @@ class Server:
     def begin_stop(self) -> None:
         """SIGTERM, and wait until the server has begun to stop."""
         with self.connection() as idle:
-            idle.ask("/async")
+            idle.ask("/look")
             idle.read()
             self.signal()
             if self.kind.module == "gunicorn":
@@ -476,7 +476,7 @@ class Load:
             number += 1
             name = f"{client}-{number}"
             try:
-                response = self._server.get(f"/injected?as={name}")
+                response = self._server.get(f"/at-once?as={name}")
             except httpx2.TransportError:
                 continue  # the app must not have begun it
             self.statuses.add(response.status_code)

@@ -4,7 +4,7 @@ import pytest
 
 from servers.harness import EACH, LIMIT, Server, params, request
 
-pytestmark = pytest.mark.parametrize("server", params(EACH), indirect=True, scope="session")
+pytestmark = pytest.mark.parametrize("server", params(EACH), indirect=True, scope="module")
 
 SUCCEEDED = ["opens", "succeeds", "closes"]
 
@@ -13,7 +13,7 @@ def test_requests_on_one_connection_have_a_scope_each(server: Server, name: str)
     """On a connection that is kept, each request opens a scope and closes it again (A02, J06)."""
     with server.client() as client:
         for number in range(3):
-            assert client.get("/injected", params={"as": f"{name}-{number}"}).status_code == 200
+            assert client.get("/at-once", params={"as": f"{name}-{number}"}).status_code == 200
             server.wait_for_event(f"{name}-{number} closes")
     for number in range(3):
         assert server.events_of(f"{name}-{number}") == SUCCEEDED
@@ -23,7 +23,7 @@ def test_pipelined_requests_have_a_scope_each(server: Server, name: str) -> None
     """Requests that are sent at once are answered in order, each with a scope (A02, G6)."""
     names = [f"{name}-{number}" for number in range(5)]
     with server.connection() as connection:
-        connection.ask(*(f"/injected-wait?as={name}" for name in names))
+        connection.ask(*(f"/wait?as={name}" for name in names))
         for each in names:
             server.wait_for_event(f"{each} waits")
             server.tell(each)
@@ -37,7 +37,7 @@ def test_requests_at_the_same_time_have_a_scope_each(server: Server, name: str) 
     """Requests that run at once do not see each other; each scope ends with its own (H01)."""
     first, second = f"{name}-1", f"{name}-2"
     with server.connection() as one, server.connection() as other:
-        one.ask(f"/injected-wait?as={first}")
+        one.ask(f"/wait?as={first}")
         server.wait_for_event(f"{first} waits")
         other.ask(f"/sync-wait?as={second}")
         server.wait_for_event(f"{second} waits")
@@ -53,7 +53,7 @@ def test_requests_at_the_same_time_have_a_scope_each(server: Server, name: str) 
 def test_scope_lives_until_the_background_tasks_have_run(server: Server, name: str) -> None:
     """The client has its answer, and the scope is open until the background task ends (J08)."""
     with server.connection() as connection:
-        connection.ask(f"/background-wait?as={name}")
+        connection.ask(f"/background?as={name}")
         assert connection.read().json() == f"{name} is answered"
         server.wait_for_event(f"{name} waits")
         assert server.events_of(name) == ["opens", "waits"]
@@ -65,7 +65,7 @@ def test_scope_lives_until_the_background_tasks_have_run(server: Server, name: s
 def test_scope_lives_until_the_body_has_been_sent(server: Server, name: str) -> None:
     """The scope closes after the last part of a streamed body (J01)."""
     with server.connection() as connection:
-        connection.ask(f"/injected-stream?as={name}")
+        connection.ask(f"/stream?as={name}")
         assert connection.read_head().status == 200
         assert connection.read_chunk() == f"{name} begins\n".encode()
         server.wait_for_event(f"{name} waits")
@@ -79,10 +79,10 @@ def test_scope_lives_until_the_body_has_been_sent(server: Server, name: str) -> 
 
 def test_error_of_an_endpoint_reaches_the_providers(server: Server, name: str) -> None:
     """An endpoint's error is answered with 500, and its providers have seen it (D08, J02)."""
-    assert server.get(f"/fails?as={name}").status_code == 500
+    assert server.get(f"/fail?as={name}").status_code == 500
     server.wait_for_event(f"{name} closes")
     assert server.events_of(name) == ["opens", "fails: NoConnectionError", "closes"]
-    assert server.get("/async").status_code == 200
+    assert server.get("/look").status_code == 200
 
 
 def test_client_that_hangs_up_during_a_stream(server: Server, name: str) -> None:
@@ -92,7 +92,7 @@ def test_client_that_hangs_up_during_a_stream(server: Server, name: str) -> None
     not listen for the client; after a time of grace the server cancels the request.
     """
     with server.connection() as connection:
-        connection.ask(f"/injected-stream?as={name}")
+        connection.ask(f"/stream?as={name}")
         assert connection.read_head().status == 200
         assert connection.read_chunk() == f"{name} begins\n".encode()
         server.wait_for_event(f"{name} waits")
@@ -108,7 +108,7 @@ def test_client_that_hangs_up_before_the_answer(server: Server, name: str) -> No
     Only gunicorn cancels it, after a time of grace (`--asgi-disconnect-grace-period`).
     """
     with server.connection() as connection:
-        connection.ask(f"/injected-wait?as={name}")
+        connection.ask(f"/wait?as={name}")
         server.wait_for_event(f"{name} waits")
     if server.kind.module == "gunicorn":
         server.wait_for_event(f"{name} closes")

@@ -8,6 +8,7 @@ import pytest
 from servers.harness import (
     EXPECTED,
     LIMIT,
+    Scenario,
     Server,
     granian,
     gunicorn,
@@ -32,7 +33,9 @@ SERVERS = [
     gunicorn("asyncio"),
 ]
 
-pytestmark = pytest.mark.parametrize("server", params(SERVERS), indirect=True, scope="session")
+SCENARIO = Scenario(app="fastapi_app:app")
+
+pytestmark = pytest.mark.parametrize("server", params(SERVERS), indirect=True, scope="module")
 
 
 def lines(text: str) -> dict[str, str]:

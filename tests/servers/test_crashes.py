@@ -64,12 +64,13 @@ def crash(
         with (
             server.connection() as waiting,
             server.connection() as streaming,
-            server.websocket("/websocket-wait?as=websocket") as websocket,
+            server.websocket("/websocket?as=websocket") as websocket,
         ):
-            waiting.ask("/injected-wait?as=waiting")
-            streaming.ask("/injected-stream?as=streaming")
+            waiting.ask("/wait?as=waiting")
+            streaming.ask("/stream?as=streaming")
             server.wait_for_event("waiting waits")
             server.wait_for_event("streaming waits")
+            websocket.send("")
             websocket.recv(LIMIT)
             server.tell("crash")
             answer = waiting.read()
@@ -82,7 +83,7 @@ def crash(
             server.stop()
         server.wait()
         frame = closed.value.rcvd
-        yield Crash(server, answer, str(cut.value), frame and frame.code)
+        yield Crash(server, answer, str(cut.value), None if frame is None else frame.code)
 
 
 def test_crash_answers_a_request_that_waits_with_503(crash: Crash) -> None:
@@ -139,10 +140,10 @@ def test_between_the_crash_and_the_end(start: Start, kind: Kind) -> None:
     """New requests get a 503 while those that run have `crash_timeout` to be answered (G8)."""
     server = start(kind, Scenario(crash="provider", root={"crash_timeout": LIMIT}))
     with server.connection() as connection:
-        connection.ask("/injected-wait?as=request")
+        connection.ask("/wait?as=request")
         server.wait_for_event("request waits")
         server.tell("crash")
-        until(lambda: server.get("/async").status_code == 503, lambda: server.output)
+        until(lambda: server.get("/look").status_code == 503, lambda: server.output)
         with pytest.raises(InvalidStatus) as refused, server.websocket():
             pass
         # gunicorn knows no other answer to a WebSocket that the app does not accept.
@@ -220,7 +221,7 @@ def test_crashed_worker_is_replaced(start: Start, kind: Kind, workers: int) -> N
     until(lambda: server.events.count("lifespan starts") == workers, lambda: server.output)
     server.tell("crash")
     until(lambda: server.events.count("lifespan starts") == workers + 1, lambda: server.output)
-    until(lambda: server.get("/async").json() == EXPECTED, lambda: server.output)
+    until(lambda: server.get("/look").json() == EXPECTED, lambda: server.output)
     assert server.stop() == 0
     assert server.events.count("first closes") == workers + 1
 
@@ -231,7 +232,7 @@ def test_crash_that_is_not_to_stop_the_process(start: Start) -> None:
     server.tell("crash")
     server.wait_for_output("the app has crashed and does not serve any more")
     assert server.events == [*STARTED, *STOPPED]
-    assert server.get("/async").status_code == 503
+    assert server.get("/look").status_code == 503
     assert server.is_running
     server.stop()
     assert server.events == [*STARTED, *STOPPED]

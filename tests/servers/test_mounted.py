@@ -22,8 +22,8 @@ from servers.harness import (
 @pytest.mark.parametrize("kind", params([uvicorn(), hypercorn("trio"), granian(), gunicorn()]))
 def test_mounted_root(start: Start, kind: Kind) -> None:
     """An outer app that runs `root.lifespan` serves the root, and stops it (G12, G6)."""
-    server = start(kind, Scenario(app="mounted"))
-    assert server.get("/inner/async").json() == EXPECTED
+    server = start(kind, Scenario(app="app:mounted"))
+    assert server.get("/inner/look").json() == EXPECTED
     assert server.events == STARTED
     server.stop()
     assert server.events == [*STARTED, *STOPPED]
@@ -32,7 +32,7 @@ def test_mounted_root(start: Start, kind: Kind) -> None:
 @pytest.mark.parametrize("kind", params([uvicorn(), hypercorn("trio", "--workers", "0")]))
 def test_mounted_root_that_cannot_start(start: Start, kind: Kind) -> None:
     """A mounted root that cannot start fails the outer app's start, with its report (G7)."""
-    server = start(kind, Scenario(app="mounted", fail="second opens"), ready=False)
+    server = start(kind, Scenario(app="app:mounted", fail="second opens"), ready=False)
     assert server.wait() == {"uvicorn": 3, "hypercorn": 1}[kind.module]
     assert server.events == ["first opens", "second opens", "first closes"]
     assert "while acquiring second() (servers/app.py:" in server.output
@@ -50,7 +50,7 @@ CRASH_EXIT_CODES = {
 @pytest.mark.parametrize("kind", params(CRASH_EXIT_CODES))
 def test_mounted_root_that_crashes(start: Start, kind: Kind) -> None:
     """A crash below an outer app ends the process, too (G8, G12)."""
-    server = start(kind, Scenario(app="mounted", crash="provider"))
+    server = start(kind, Scenario(app="app:mounted", crash="provider"))
     server.tell("crash")
     assert server.wait() == CRASH_EXIT_CODES[kind]
     assert server.events == [*STARTED, *STOPPED]
@@ -60,7 +60,7 @@ def test_mounted_root_that_crashes(start: Start, kind: Kind) -> None:
 def test_lifespan_off_is_an_error_that_helps(start: Start) -> None:
     """A server that runs no lifespan answers 500, and its log says what to change (G12)."""
     server = start(uvicorn("asyncio", "h11", "--lifespan", "off"))
-    assert server.get("/async").status_code == 500
+    assert server.get("/look").status_code == 500
     assert "LifespanNotRunError" in server.output
     assert "--lifespan on" in server.output
     assert server.events == []
@@ -81,7 +81,7 @@ def test_start_on_request(start: Start, kind: Kind) -> None:
     server = start(kind, Scenario(root={"start_on_request": True}))
     assert server.events == []
     for _ in range(2):
-        assert server.get("/async").json() == EXPECTED
+        assert server.get("/look").json() == EXPECTED
     assert server.events == STARTED
 
 
@@ -90,7 +90,7 @@ def test_start_on_request_fails(start: Start) -> None:
     scenario = Scenario(fail="second opens", root={"start_on_request": True})
     server = start(uvicorn("asyncio", "h11", "--lifespan", "off"), scenario)
     for _ in range(2):
-        assert server.get("/async").status_code == 500
+        assert server.get("/look").status_code == 500
     assert "NoConnectionError: the database does not answer" in server.output
     assert server.events == 2 * ["first opens", "second opens", "first closes"]
 
@@ -99,7 +99,7 @@ def test_sigterm_after_a_start_on_request(start: Start) -> None:
     """uvicorn raises SIGTERM again when it has served, which kills before anything is released."""
     kind = uvicorn("asyncio", "h11", "--lifespan", "off")
     server = start(kind, Scenario(root={"start_on_request": True}))
-    server.get("/async")
+    server.get("/look")
     assert server.stop() == -signal.SIGTERM
     assert server.events == STARTED
 
@@ -114,7 +114,7 @@ def test_sigterm_after_a_start_on_request(start: Start) -> None:
 def test_stop_after_a_start_on_request(start: Start, kind: Kind, number: signal.Signals) -> None:
     """An event loop that ends by cancelling all tasks releases everything (G12, G3)."""
     server = start(kind, Scenario(root={"start_on_request": True}))
-    server.get("/async")
+    server.get("/look")
     server.signal(number)
     assert server.wait() == 0
     assert server.events[-3:] == STOPPED[1:]

@@ -111,6 +111,6 @@ def test_signal_during_the_start(start: Start, kind: Kind) -> None:
 def test_concurrent_start(start: Start, kind: Kind) -> None:
     """What providers set reaches requests also if they start in tasks of their own (G6, F04)."""
     server = start(kind, Scenario(root={"concurrent_start": True}))
-    assert server.get("/async").json() == EXPECTED
+    assert server.get("/look").json() == EXPECTED
     server.stop()
     assert server.events == [*STARTED, *STOPPED]

@@ -38,10 +38,10 @@ EXIT_CODES = {
 OLD_PYTHON = sys.version_info < (3, 12)
 
 KINDS_OF_REQUEST = {
-    "endpoint": "/injected-wait",
+    "endpoint": "/wait",
     "endpoint in a thread": "/sync-wait",
-    "stream": "/injected-stream",
-    "background": "/background-wait",
+    "stream": "/stream",
+    "background": "/background",
 }
 
 
@@ -251,7 +251,7 @@ def test_drain_timeout(start: Start) -> None:
     """
     server = start(granian(), Scenario(root={"drain_timeout": 0.5}))
     with server.connection() as connection:
-        connection.ask("/background-wait?as=request")
+        connection.ask("/background?as=request")
         connection.read()
         server.wait_for_event("request waits")
     assert server.stop() == 0
@@ -280,7 +280,7 @@ def test_servers_that_kill(start: Start, kind: Kind) -> None:
     """
     server = start(kind)
     with server.connection() as connection:
-        connection.ask("/injected-wait?as=request")
+        connection.ask("/wait?as=request")
         server.wait_for_event("request waits")
         assert server.stop() == 0
     assert server.events == [*STARTED, "request opens", "request waits"]

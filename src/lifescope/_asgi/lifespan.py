@@ -13,6 +13,7 @@ from contextvars import Context
 from typing import Any
 
 from anyio import CancelScope, current_time
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from lifescope import errors
 from lifescope._asgi import stopping
@@ -70,6 +71,7 @@ class Lifespan:
         self._waiting: CancelScope | None = None
         self._stop: stopping.Stop | None = None
         self._exit_code = 0
+        self._crash: errors.CrashError | None = None
         self._stood_at = ""
         # Around everything: ends a start, and the end of the app, that take too long.
         self._limit = CancelScope()
@@ -79,6 +81,8 @@ class Lifespan:
     async def run(self, asgi_scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Run it, from `lifespan.startup` to the answer to `lifespan.shutdown`."""
         self._receive, self._send = receive, send
+        if self._to_caller:
+            stopping.is_told_by_error.set(True)
         before = binding.snapshot()
         await receive()  # lifespan.startup
         try:
@@ -113,9 +117,10 @@ class Lifespan:
             with self._limit:
                 await self._in_app_scope(asgi_scope, before)
         except Exception as error:
-            if self._limit.cancel_called:
-                raise self._too_late(error) from error
-            raise
+            late = self._too_late(error) if self._limit.cancel_called else error
+            if late is error:
+                raise
+            raise late from error
         if self._limit.cancelled_caught:
             raise self._too_late(None)
 
@@ -160,6 +165,7 @@ class Lifespan:
         await start(scope, providers, self._startup, together=self._settings.concurrent_start)
 
     async def _has_started(self, live: Live, before: Context) -> None:
+        await checkpoint_if_cancelled()  # too late, or something has crashed: see `_limit`
         self._limit.deadline = math.inf
         self._startup.is_over()
         live.changes = binding.changes(before, binding.snapshot(), self._settings.exclude)
@@ -187,8 +193,12 @@ class Lifespan:
         has_crashed = not self._is_told_to_stop
         live.phase = Phase.CRASHED if has_crashed else Phase.STOPPING
         settings = self._settings
-        await live.running.end(settings.crash_timeout if has_crashed else settings.drain_timeout)
-        self._limit_the_end()
+        try:
+            await live.running.end(
+                settings.crash_timeout if has_crashed else settings.drain_timeout
+            )
+        finally:
+            self._limit_the_end()
 
     async def _interrupted(self, live: Live) -> None:
         """See the requests off before whoever is being interrupted goes on."""
@@ -203,7 +213,9 @@ class Lifespan:
     def _crashed(self) -> None:
         """A task that an app-scoped provider runs has failed."""
         live = self._live
-        if live is None or live.phase is Phase.STARTING:
+        assert live is not None
+        self._crash = live.scope.crashed  # the scope forgets it when it is closed
+        if live.phase is Phase.STARTING:
             self._limit.cancel()
         elif live.phase is Phase.READY:
             live.phase = Phase.CRASHED
@@ -220,17 +232,21 @@ class Lifespan:
 
     def _too_late(self, error: Exception | None) -> Exception:
         """What to raise when the limit was over, and *error* came of it."""
-        if self._live is not None and self._live.scope.crashed is not None:
-            return error or self._live.scope.crashed
+        if not self._was_ready and self._crash is not None:  # that has cancelled it
+            return error or self._crash
         if not self._was_ready:
             return errors.StartTimeoutError(
                 seconds=self._settings.start_timeout or 0.0, report=str(self._startup)
             )
-        return errors.ReleaseTimeoutError(
+        late = errors.ReleaseTimeoutError(
             provider=f"the app of {self._factory.name}",
             seconds=self._settings.stop_timeout,
             stood_at=self._stood_at,
         )
+        if error is None or self._is_told_to_stop:
+            return late
+        error.add_note(f"lifescope: after the crash, {late}")
+        return error
 
     async def _fail(self, error: Exception) -> None:
         """Tell the server about *error*, and after a crash have it stop."""
@@ -255,7 +271,7 @@ class Lifespan:
         return {"type": "lifespan.shutdown.complete"}
 
     def _failed(self, phase: str, error: BaseException) -> Message:
-        if self._inner is not None and self._inner.failure is not None:
+        if self._inner is not None and self._inner.error is error:
             return self._inner.failure
         report = "".join(traceback.format_exception(error))
         return {"type": f"lifespan.{phase}.failed", "message": report}

@@ -68,8 +68,11 @@ class Root:
         # out here. It is one function because each coroutine more costs a tenth of the whole;
         # benchmarks/request_path has the figures.
         task = live.current_task()
+        if task is None:  # the server has handed on the state of another event loop
+            live.scope.check_loop("a request scope")
         request = live.open_request(live.scope, task)
-        guard = live.enter_guard(request) if live.needs_guard(task) else None
+        needs_guard = live.needs_guard is not None and live.needs_guard(task)
+        guard = live.enter_guard(request) if needs_guard else None
         connection = (Http if kind == "http" else WebSocket)(scope, receive, send, task, guard)
         request.connection = connection
         tokens = binding.apply(live.changes) if live.changes else []
@@ -90,7 +93,7 @@ class Root:
                 tokens += request.effects()
                 await live.end_request(request, connection, None)
         finally:
-            del live.work[request]
+            live.work.pop(request, None)
             if live.running.is_awaited:
                 live.running.ended()
             if tokens:
@@ -120,6 +123,7 @@ class Root:
     def startups(self) -> tuple[Startup, ...]:
         """How the lifespans that are running have started, as data: one each."""
         with self._lock:
+            self._drop_closed_loops()
             return tuple(live.startup for lives in self._lives.values() for live in lives)
 
     def factory(self) -> AbstractAsyncContextManager[AsgiApp]:
@@ -175,16 +179,22 @@ class Root:
         """Start it now. It ends with the event loop, if that ends in good order."""
         token = loops.loop_token()
         host = self._hosts.get(token)
-        if host is None or host.has_ended:
-            host = self._hosts[token] = Host(lambda ready: self._lifespan(ready).run)
+        if host is None:
+            host = Host(lambda ready: self._lifespan(ready).run, lambda: self._drop_host(token))
+            self._hosts[token] = host
             host.spawn()
         return await host.ready()
 
+    def _drop_host(self, token: object) -> None:
+        self._hosts.pop(token, None)
+
     def _lifespan(self, ready: Callable[[Live], None], *, to_caller: bool = False) -> Lifespan:
         def is_ready(live: Live) -> None:
+            live.key = self._key
             live.state[self._key] = live
             with self._lock:
-                self._lives.setdefault(loops.loop_token(), []).append(live)
+                self._drop_closed_loops()
+                self._lives.setdefault(live.loop, []).append(live)
             ready(live)
 
         return Lifespan(
@@ -198,11 +208,15 @@ class Root:
 
     def _forget(self, live: Live) -> None:
         live.state.pop(self._key, None)
-        token = loops.loop_token()
         with self._lock:
-            lives = self._lives.get(token, [])
+            lives = self._lives.get(live.loop, [])
             if live in lives:
                 lives.remove(live)
             if not lives:
-                self._lives.pop(token, None)
-                self._hosts.pop(token, None)
+                self._lives.pop(live.loop, None)
+
+    def _drop_closed_loops(self) -> None:
+        """Forget lifespans whose event loop was closed under them: they never end by themselves."""
+        for entries in (self._lives, self._hosts):
+            for token in [token for token in list(entries) if loops.is_closed(token)]:
+                entries.pop(token, None)

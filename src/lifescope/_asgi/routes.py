@@ -4,6 +4,7 @@ Nothing is imported here: frameworks are recognised by the shape of their object
 app has another shape, nobody knows what it asks for, and everything counts.
 """
 
+import inspect
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -55,7 +56,7 @@ def _keys_of_route(route: Any, seen: set[int]) -> Iterator[Key]:
     if dependant is not None:
         yield from _keys_of_dependant(dependant)
     if endpoint is not None:
-        yield from _keys_of_endpoint(endpoint)
+        yield from _keys_of_endpoint(endpoint, seen)
     elif original is not None:
         yield from _keys_of_route(original, seen)
     elif hasattr(route, "app") or hasattr(route, "routes"):
@@ -71,13 +72,16 @@ def _keys_of_dependant(dependant: Any) -> Iterator[Key]:
         yield from _keys_of_dependant(each)
 
 
-def _keys_of_endpoint(endpoint: Any) -> Iterator[Key]:
-    """Starlette: a function, maybe a partial one, or a class with methods."""
+def _keys_of_endpoint(endpoint: Any, seen: set[int]) -> Iterator[Key]:
+    """Starlette: a function, maybe a partial one, a class with methods, or an app."""
+    function = getattr(endpoint, "func", endpoint)
     if isinstance(endpoint, type):
         for name in dir(endpoint):
             yield from _keys_of_function(getattr(endpoint, name, None))
+    elif inspect.isroutine(function):
+        yield from _keys_of_function(function)
     else:
-        yield from _keys_of_function(getattr(endpoint, "func", endpoint))
+        yield from _keys_of_app(endpoint, seen)
 
 
 def _keys_of_function(function: Any) -> Iterable[Key]:

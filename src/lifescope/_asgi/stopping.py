@@ -9,14 +9,22 @@ import logging
 import os
 import signal
 import sys
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from lifescope._runtime import loops
 
-__all__ = ["Stop", "ask_server", "hides_errors"]
+__all__ = ["Stop", "ask_server", "hides_errors", "is_told_by_error"]
 
 _logger = logging.getLogger("lifescope")
+
+is_told_by_error: ContextVar[bool] = ContextVar("lifescope_is_told_by_error", default=False)
+"""Whoever runs this lifespan, or one around it, deals with a crash when the error comes out.
+
+A context variable, because a lifespan below another app, or mounted in it, sees nothing else of
+who runs it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +54,8 @@ class Stop:
 
 def ask_server() -> Stop:
     """Ask the server that runs this process to stop, gracefully."""
+    if is_told_by_error.get():
+        return Stop(is_announced=False, needs_error=True)
     handler: Any = signal.getsignal(signal.SIGTERM)
     server: Any = getattr(handler, "__self__", None)
     if type(server).__module__.partition(".")[0] == "uvicorn" and hasattr(server, "should_exit"):

@@ -151,6 +151,11 @@ class Engine:
 
         return open_request
 
+    def releases_in_requests(self) -> bool:
+        """Whether anything that may be made inside a request has a release."""
+        widest = self.graph.scopes.widest
+        return any(p.kind.has_release and p.scope != widest for p in self.graph.declared)
+
     def opening(
         self, parent: OpenScope, name: str | None, values: Mapping[Any, Any], frame: types.FrameType
     ) -> Opening:
@@ -160,19 +165,23 @@ class Engine:
     def eager_providers(self, roots: Iterable[Provider]) -> list[Provider]:
         """What is made when an app scope opens: what says `eager=True`, and what *roots* need.
 
-        Without what says `eager=False`, which is made when something needs it. In dependency
-        order, then in the order of declaration.
+        Without what says `eager=False`, unless something else that is made needs it. In
+        dependency order, then in the order of declaration.
         """
         told = [provider for provider in self.graph.providers if provider.eager]
         needed = set(self.graph.needed([*told, *roots], at_once=True))
-        declared = [provider for provider in self.graph.providers if provider in needed]
-        return [
+        chosen = [
             provider
-            for provider in self.graph.needed(declared, at_once=True)
-            if provider.scope == self.graph.scopes.widest
+            for provider in self.graph.providers
+            if provider in needed
+            and self._is_made_at_start(provider)
             and provider.eager is not False
-            and provider.kind not in (Kind.VALUE, Kind.SUPPLIED)
         ]
+        return [p for p in self.graph.needed(chosen, at_once=True) if self._is_made_at_start(p)]
+
+    def _is_made_at_start(self, provider: Provider) -> bool:
+        is_made = provider.kind not in (Kind.VALUE, Kind.SUPPLIED)
+        return is_made and provider.scope == self.graph.scopes.widest
 
     def roots_of(self, keys: Iterable[Key] | None) -> list[Provider]:
         """The providers of *keys*; all that something could ask for, where they are not known."""

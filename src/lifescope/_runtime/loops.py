@@ -24,6 +24,7 @@ __all__ = [
     "exit_after_task",
     "is_being_cancelled",
     "is_cancellation",
+    "is_closed",
     "is_done",
     "is_ending",
     "is_trio",
@@ -32,6 +33,7 @@ __all__ = [
     "spawn",
     "take_back_cancel",
     "task_getter",
+    "without_cancellations",
 ]
 
 
@@ -59,16 +61,26 @@ def current_task() -> object:
 
 
 def task_getter() -> Callable[[], object]:
-    """`current_task`, for the event loop that runs here; it does not ask which one each time."""
+    """`current_task`, for the event loop that runs here; it does not ask which one each time.
+
+    Where another loop runs, it gives None, or a task that is not the one that runs.
+    """
     trio = _trio()
     if trio is not None:
-        return cast("Callable[[], object]", trio.current_task)
+        return partial(_current_trio_task, trio.current_task)
     loop = asyncio.get_running_loop()
     # Before Python 3.12 asyncio.current_task is Python code, which looks into this table.
     table: dict[Any, Any] | None = getattr(asyncio.tasks, "_current_tasks", None)
     if sys.version_info < (3, 12) and table is not None:
         return partial(table.get, loop)
     return partial(asyncio.current_task, loop)
+
+
+def _current_trio_task(current_task: Callable[[], object]) -> object:
+    try:
+        return current_task()
+    except RuntimeError:  # trio does not run here
+        return None
 
 
 def loop_token() -> object | None:
@@ -80,6 +92,11 @@ def loop_token() -> object | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def is_closed(token: object | None) -> bool:
+    """Whether the event loop of a `loop_token` was closed, as far as it tells (trio does not)."""
+    return isinstance(token, asyncio.AbstractEventLoop) and token.is_closed()
 
 
 def spawn(function: Callable[[], Awaitable[None]], context: Context) -> object:
@@ -144,11 +161,22 @@ def is_ending(task: object) -> bool:
 
 
 def is_cancellation(error: BaseException | None) -> bool:
-    """Whether *error* says that the task was cancelled."""
+    """Whether *error* says that the task was cancelled, and nothing else."""
     if isinstance(error, asyncio.CancelledError):
         return True
+    if isinstance(error, BaseExceptionGroup):  # a nursery of trio's own makes one of it
+        return all(is_cancellation(inner) for inner in error.exceptions)
     trio = sys.modules.get("trio")
     return trio is not None and isinstance(error, trio.Cancelled)
+
+
+def without_cancellations(error: BaseException | None) -> BaseException | None:
+    """What *error* says besides that the task was cancelled."""
+    if is_cancellation(error):
+        return None
+    if isinstance(error, BaseExceptionGroup) and error.subgroup(is_cancellation) is not None:
+        return error.split(is_cancellation)[1]
+    return error
 
 
 def cancel(task: object, guard: CancelScope | None) -> None:
@@ -174,7 +202,9 @@ async def take_back_cancel(task: object, error: BaseException | None) -> None:
     if not is_cancellation(error):  # it may not have arrived yet
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0)
-    if task.uncancel():  # somebody else has cancelled it, too, and is to be heard
+    # Somebody else has cancelled it, too, and is to be heard. A cancel scope of anyio says it
+    # again by itself, and takes it for its own only if it comes from there.
+    if task.uncancel() and current_effective_deadline() != -math.inf:
         task.cancel()
         task.uncancel()
 

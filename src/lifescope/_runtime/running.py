@@ -35,8 +35,8 @@ class Running:
     """The work inside one app scope.
 
     Attributes:
-        work: What runs, under a key of its own. Whoever takes something out of it then calls
-            `ended`, if somebody `is_awaited`.
+        work: What runs, under a key of its own, unless it was left behind. Whoever takes
+            something out of it then calls `ended`, if somebody `is_awaited`.
         is_awaited: Whether somebody waits for the end of all.
     """
 
@@ -75,11 +75,13 @@ class Running:
         if not await self._wait(GRACE):
             names = ", ".join(str(work) for work in self.work.values())
             _logger.error("still running %g seconds after being cancelled: %s", GRACE, names)
+            self.work.clear()  # nobody waits for it once more
 
     async def _wait(self, seconds: float) -> bool:
         self.is_awaited = True
         with move_on_after(seconds):
             while self.work:
-                self._empty = Event()
+                if self._empty.is_set():
+                    self._empty = Event()
                 await self._empty.wait()
         return not self.work

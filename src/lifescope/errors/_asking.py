@@ -185,12 +185,17 @@ class LifespanNotRunError(LifescopeError):
             return (
                 f"{self.running} lifespans of container.asgi({self.root}) run in this event loop, "
                 f"and the request does not say which is its own\n\n"
-                f'  The server, or a middleware, drops asgi_scope["state"]; pass it on.'
+                f'  - The server, or a middleware, drops asgi_scope["state"]: pass it on.\n'
+                f"  - The app is mounted in another one, which drops the state: give it what\n"
+                f"    root.lifespan gives (async with root.lifespan(app) as state: yield state).\n"
+                f"  - Two servers run the same root: run the app of a root.factory() in each."
             )
         return (
             f"a request came, but no lifespan of container.asgi({self.root}) is running\n\n"
             f"  - The server does not run lifespans: use one that does (uvicorn --lifespan on).\n"
             f"  - A test client must be entered: with TestClient(app) as client: ...\n"
-            f"  - The app is mounted in another one, which must run its lifespan.\n"
-            f"  - The lifespan runs in another event loop, and the server drops the state."
+            f"  - The app is mounted in another one, which must run its lifespan:\n"
+            f'    Starlette(routes=[Mount("/", root)], lifespan=root.lifespan)\n'
+            f"  - The lifespan runs in another event loop: run one in each that serves.\n"
+            f"  - Nobody can run it: container.asgi(..., start_on_request=True)."
         )
