@@ -13,7 +13,7 @@ __all__ = ["App", "Uvicorn", "make_uvicorn"]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
 _LAST_WORDS = 1.0
-"""Seconds that requests have, once cancelled, before their connections are cut."""
+"""Seconds that requests, and uvicorn, have to end when they are not waited for any longer."""
 
 _TO_ACCEPT, _TO_RUN = 2, 4
 """Turns of the loop until a client that waits at the door is let in; until its request runs."""
@@ -71,11 +71,15 @@ class Uvicorn:
             self.hurry()
             await asyncio.wait((self._task,))
             raise
-        self._task.result()
+        if not self._task.cancelled():
+            self._task.result()
 
     def hurry(self) -> None:
         """Do not wait for connections any longer."""
+        assert self._task is not None
         self._server.force_exit = True
+        # From Python 3.12.1 on it waits for connections all the same, at the very end.
+        asyncio.get_running_loop().call_later(_LAST_WORDS, self._task.cancel)
 
 
 class _Quiet(uvicorn.Server):

@@ -74,8 +74,8 @@ def serve(
         graceful_timeout: Seconds that open connections have to finish when the server closes.
             Then their requests are cancelled, and the connections are cut.
         signals: Close on SIGINT and SIGTERM. The second SIGINT does not wait for connections
-            and background work, and the third is as if nobody handled it. In the main thread
-            only. The handlers that were there come back afterwards.
+            and background work, and the third ends the process on the spot. In the main
+            thread only. The handlers that were there come back afterwards.
         options: Further settings of `uvicorn.Config`, such as `ssl_certfile`. Logging is left
             as it is unless `log_config` is given.
 
@@ -322,6 +322,7 @@ class Server:
         """Wait for nothing but releases."""
         self._is_forced = True
         self._hurry()
+        _logger.info("the server does not wait for connections any longer")
 
     async def _run(self) -> None:
         """The whole life of the server, in a task of its own."""
@@ -363,7 +364,7 @@ class Server:
             elif not self._is_forced:
                 loop.call_soon_threadsafe(self._force)
             else:
-                signal.signal(number, before[number])
+                signal.signal(number, signal.SIG_DFL)
                 signal.raise_signal(number)
 
         before = {number: signal.signal(number, handle) for number in _SIGNALS}

@@ -12,7 +12,7 @@ DOES = os.environ.get("LIFESCOPE_TEST_DOES", "")
 
 
 def say(event: str) -> None:
-    print(f"event: {event}", flush=True)
+    os.write(1, f"event: {event}\n".encode())  # in one piece: workers write to the same pipe
 
 
 class Resource:
