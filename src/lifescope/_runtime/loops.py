@@ -165,7 +165,8 @@ def is_cancellation(error: BaseException | None) -> bool:
     if isinstance(error, asyncio.CancelledError):
         return True
     if isinstance(error, BaseExceptionGroup):  # a nursery of trio's own makes one of it
-        return all(is_cancellation(inner) for inner in error.exceptions)
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return all(is_cancellation(inner) for inner in group.exceptions)
     trio = sys.modules.get("trio")
     return trio is not None and isinstance(error, trio.Cancelled)
 
@@ -174,9 +175,11 @@ def without_cancellations(error: BaseException | None) -> BaseException | None:
     """What *error* says besides that the task was cancelled."""
     if is_cancellation(error):
         return None
-    if isinstance(error, BaseExceptionGroup) and error.subgroup(is_cancellation) is not None:
-        return error.split(is_cancellation)[1]
-    return error
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    has_one = group.subgroup(is_cancellation) is not None
+    return group.split(is_cancellation)[1] if has_one else group
 
 
 def cancel(task: object, guard: CancelScope | None) -> None:
