@@ -73,6 +73,7 @@ class Lifespan:
         self._exit_code = 0
         self._crash: errors.CrashError | None = None
         self._stood_at = ""
+        self._cut_short: BaseException | None = None
         # Around everything: ends a start, and the end of the app, that take too long.
         self._limit = CancelScope()
         self._receive: Receive
@@ -144,6 +145,7 @@ class Lifespan:
             except BaseException as error:
                 if self._limit.cancel_called:
                     self._stood_at = stood_at(error)
+                    self._cut_short = error
                 raise
             finally:
                 self._limit.deadline = math.inf  # releases have limits of their own
@@ -243,6 +245,8 @@ class Lifespan:
             seconds=self._settings.stop_timeout,
             stood_at=self._stood_at,
         )
+        for note in getattr(self._cut_short, "__notes__", ()):  # about releases that failed, too
+            late.add_note(note)
         if error is None or self._is_told_to_stop:
             return late
         error.add_note(f"lifescope: after the crash, {late}")
