@@ -175,19 +175,11 @@ def without_cancellations(error: BaseException | None) -> BaseException | None:
     """What *error* says besides that the task was cancelled."""
     if is_cancellation(error):
         return None
-<<<<<<< HEAD
     if isinstance(error, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", error)
         cancellations, others = group.split(is_cancellation)
         return group if cancellations is None else others
     return error
-=======
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    group = cast("BaseExceptionGroup[BaseException]", error)
-    has_one = group.subgroup(is_cancellation) is not None
-    return group.split(is_cancellation)[1] if has_one else group
->>>>>>> tcrash
 
 
 def cancel(task: object, guard: CancelScope | None) -> None:
