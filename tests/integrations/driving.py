@@ -64,9 +64,13 @@ class Lifespan:
         with anyio.fail_after(LIMIT):
             await self._answered.wait()
 
+    def say_stop(self) -> None:
+        """Say `lifespan.shutdown`."""
+        self._stop.set()
+
     async def stop(self) -> None:
         """Say `lifespan.shutdown`, and wait until the app has ended."""
-        self._stop.set()
+        self.say_stop()
         with anyio.fail_after(LIMIT, shield=True):
             await self._ended.wait()
 

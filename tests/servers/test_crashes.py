@@ -83,7 +83,7 @@ def crash(
             server.stop()
         server.wait()
         frame = closed.value.rcvd
-        yield Crash(server, answer, str(cut.value), frame and frame.code)
+        yield Crash(server, answer, str(cut.value), None if frame is None else frame.code)
 
 
 def test_crash_answers_a_request_that_waits_with_503(crash: Crash) -> None:

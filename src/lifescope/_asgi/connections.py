@@ -28,11 +28,13 @@ class Connection:
         asgi_scope: As given.
         is_plain: It is neither of the two:
         is_cancelled: It was cancelled by us, because the app stops.
+        is_ending: The app is through with it, and its scope is closing.
         is_gone: The client has gone before it had the whole response.
     """
 
     is_plain = True
     is_cancelled = False
+    is_ending = False
     is_gone = False
 
     def __init__(
@@ -62,10 +64,13 @@ class Connection:
         return self._send(message)
 
     def cancel(self) -> None:
-        """Cancel the task that serves it."""
+        """Cancel the task that serves it; once, so that its clean-up is not cut short."""
+        if self.is_cancelled:
+            return
         self.is_cancelled = True
         self.is_plain = False
-        loops.cancel(self._task, self._guard)
+        # The guard is around the releases, too. These have a grace of their own.
+        loops.cancel(self._task, None if self.is_ending else self._guard)
 
     async def end(self, error: BaseException | None) -> None:
         """Be through with a cancellation of ours, and tell the client."""

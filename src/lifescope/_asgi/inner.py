@@ -20,6 +20,7 @@ class InnerLifespan:
 
     Attributes:
         failure: What the app has told the server about a failure of its own.
+        error: The error that stands for it, where the app has only told and not raised it.
     """
 
     def __init__(
@@ -30,7 +31,8 @@ class InnerLifespan:
         self._is_asked = False
         self._has_started = False
         self._is_stopped = False
-        self.failure: Message | None = None
+        self.failure: Message = {}
+        self.error: Exception | None = None
 
     async def run(self, app: AsgiApp, asgi_scope: AsgiScope) -> None:
         """Run until the app is to stop, and has shut down."""
@@ -40,8 +42,10 @@ class InnerLifespan:
             if self._is_asked:
                 raise
             # The ASGI specification's way to say "no lifespan here": an error before receive().
-        if self.failure is not None:
-            raise RuntimeError(f"the app's own lifespan failed: {self.failure.get('message', '')}")
+        if self.failure:
+            message = self.failure.get("message", "")
+            self.error = RuntimeError(f"the app's own lifespan failed: {message}")
+            raise self.error
         if not self._has_started:
             await self._start()
         if not self._is_stopped:

@@ -73,6 +73,7 @@ class Lifespan:
         self._exit_code = 0
         self._crash: errors.CrashError | None = None
         self._stood_at = ""
+        self._cut_short: BaseException | None = None
         # Around everything: ends a start, and the end of the app, that take too long.
         self._limit = CancelScope()
         self._receive: Receive
@@ -144,6 +145,7 @@ class Lifespan:
             except BaseException as error:
                 if self._limit.cancel_called:
                     self._stood_at = stood_at(error)
+                    self._cut_short = error
                 raise
             finally:
                 self._limit.deadline = math.inf  # releases have limits of their own
@@ -193,8 +195,12 @@ class Lifespan:
         has_crashed = not self._is_told_to_stop
         live.phase = Phase.CRASHED if has_crashed else Phase.STOPPING
         settings = self._settings
-        await live.running.end(settings.crash_timeout if has_crashed else settings.drain_timeout)
-        self._limit_the_end()
+        try:
+            await live.running.end(
+                settings.crash_timeout if has_crashed else settings.drain_timeout
+            )
+        finally:
+            self._limit_the_end()
 
     async def _interrupted(self, live: Live) -> None:
         """See the requests off before whoever is being interrupted goes on."""
@@ -228,17 +234,23 @@ class Lifespan:
 
     def _too_late(self, error: Exception | None) -> Exception:
         """What to raise when the limit was over, and *error* came of it."""
-        if self._crash is not None:
+        if not self._was_ready and self._crash is not None:  # that has cancelled it
             return error or self._crash
         if not self._was_ready:
             return errors.StartTimeoutError(
                 seconds=self._settings.start_timeout or 0.0, report=str(self._startup)
             )
-        return errors.ReleaseTimeoutError(
+        late = errors.ReleaseTimeoutError(
             provider=f"the app of {self._factory.name}",
             seconds=self._settings.stop_timeout,
             stood_at=self._stood_at,
         )
+        for note in getattr(self._cut_short, "__notes__", ()):  # about releases that failed, too
+            late.add_note(note)
+        if error is None or self._is_told_to_stop:
+            return late
+        error.add_note(f"lifescope: after the crash, {late}")
+        return error
 
     async def _fail(self, error: Exception) -> None:
         """Tell the server about *error*, and after a crash have it stop."""
@@ -263,7 +275,7 @@ class Lifespan:
         return {"type": "lifespan.shutdown.complete"}
 
     def _failed(self, phase: str, error: BaseException) -> Message:
-        if self._inner is not None and self._inner.failure is not None:
+        if self._inner is not None and self._inner.error is error:
             return self._inner.failure
         report = "".join(traceback.format_exception(error))
         return {"type": f"lifespan.{phase}.failed", "message": report}

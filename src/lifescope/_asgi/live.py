@@ -1,6 +1,7 @@
 """Live: one running lifespan of a root, as its requests see it."""
 
 import enum
+from collections.abc import Callable
 from typing import Any
 
 from anyio import CancelScope
@@ -35,11 +36,13 @@ class Live:
         changes: What start-up has changed in context variables.
         startup: How the start went.
         loop: What identifies its event loop.
+        key: Under which requests find it in their state; given by the root when it is ready.
         is_ready: Whether it takes connections.
         running: The connections that are being served, and background work.
     """
 
     app: AsgiApp
+    key: str
 
     def __init__(self, scope: OpenScope, state: dict[str, Any], startup: Startup) -> None:
         self._phase = Phase.STARTING
@@ -54,7 +57,9 @@ class Live:
         self.open_request = scope._engine.request_opener()
         self.work = scope.running.work
         self.current_task = loops.task_getter()
-        self.needs_guard = loops.level_cancellation_test()
+        self.needs_guard: Callable[[Any], bool] | None = None
+        if scope._engine.releases_in_requests() or loops.is_trio():  # trio cancels by them
+            self.needs_guard = loops.level_cancellation_test()
 
     @property
     def phase(self) -> Phase:
@@ -67,8 +72,12 @@ class Live:
         self.is_ready = phase is Phase.READY
 
     def hand_on_state(self, asgi_scope: AsgiScope) -> None:
-        """Do what a server does that hands the lifespan's state on to requests."""
+        """Do what a server does that hands the lifespan's state on to requests.
+
+        Also when it has ended: a request that comes late is told so, and finds no other one.
+        """
         state = asgi_scope.setdefault("state", {})
+        state[self.key] = self
         for name, value in self.state.items():
             state.setdefault(name, value)
 
@@ -89,15 +98,28 @@ class Live:
 
         Returns:
             Whether *error* has been dealt with.
+
+        Raises what is to be raised instead of it.
         """
+        connection.is_ending = True
         if error is None and connection.is_gone and request.failure is None:
             request.record_failure(errors.ClientDisconnectedError())
+        failure: BaseException | None = None
         try:
             await self._close(request, error)
-        finally:
-            if connection.is_cancelled:
-                await connection.end(error)
-        return connection.is_cancelled and loops.is_cancellation(error)
+        except BaseException as raised:
+            if not connection.is_cancelled:
+                raise
+            failure = raised
+        if not connection.is_cancelled:
+            return False
+        await connection.end(failure or error)
+        # What we have cancelled is nobody else's cancellation, also where it came so late
+        # that it was held back while the releases ran.
+        left = loops.without_cancellations(failure) or loops.without_cancellations(error)
+        if left is None or left is error:
+            return left is None
+        raise left
 
     async def _close(self, scope: OpenScope, error: BaseException | None) -> None:
         """Close a request scope, and any of the user's own between it and the app scope."""

@@ -4,7 +4,6 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import Token
-from functools import partial
 from typing import Any
 
 from lifescope import errors
@@ -72,7 +71,8 @@ class Root:
         if task is None:  # the server has handed on the state of another event loop
             live.scope.check_loop("a request scope")
         request = live.open_request(live.scope, task)
-        guard = live.enter_guard(request) if live.needs_guard(task) else None
+        needs_guard = live.needs_guard is not None and live.needs_guard(task)
+        guard = live.enter_guard(request) if needs_guard else None
         connection = (Http if kind == "http" else WebSocket)(scope, receive, send, task, guard)
         request.connection = connection
         tokens = binding.apply(live.changes) if live.changes else []
@@ -93,7 +93,7 @@ class Root:
                 tokens += request.effects()
                 await live.end_request(request, connection, None)
         finally:
-            del live.work[request]
+            live.work.pop(request, None)
             if live.running.is_awaited:
                 live.running.ended()
             if tokens:
@@ -180,13 +180,17 @@ class Root:
         token = loops.loop_token()
         host = self._hosts.get(token)
         if host is None:
-            ended = partial(self._hosts.pop, token, None)
-            host = self._hosts[token] = Host(lambda ready: self._lifespan(ready).run, ended)
+            host = Host(lambda ready: self._lifespan(ready).run, lambda: self._drop_host(token))
+            self._hosts[token] = host
             host.spawn()
         return await host.ready()
 
+    def _drop_host(self, token: object) -> None:
+        self._hosts.pop(token, None)
+
     def _lifespan(self, ready: Callable[[Live], None], *, to_caller: bool = False) -> Lifespan:
         def is_ready(live: Live) -> None:
+            live.key = self._key
             live.state[self._key] = live
             with self._lock:
                 self._drop_closed_loops()

@@ -85,7 +85,7 @@ class _Work:
         except Exception as error:
             _logger.error("%s has failed", self, exc_info=error)
         finally:
-            del self._running.work[self]
+            self._running.work.pop(self, None)
             self._running.ended()
 
     def _open(self) -> AbstractAsyncContextManager[OpenScope]:

@@ -52,8 +52,10 @@ async def close(scope: "OpenScope", error: BaseException | None) -> None:
     """
     failures: list[BaseException] = []
     if scope._state is State.OPEN:
-        check_closable(scope)
-        failures += await _end_work(scope, error)
+        if scope._flights:
+            check_closable(scope)
+        if scope.parent is None:
+            failures += await _end_work(scope, error)
     if scope._state is State.CLOSING:
         await _wait_for_end(scope)
     if scope._state is not State.OPEN:
@@ -64,13 +66,17 @@ async def close(scope: "OpenScope", error: BaseException | None) -> None:
         if scope.on_crash is None:
             await loops.take_back_cancel(scope._opener or scope._task, error)
         error = None if is_cancellation(error) else error
-    failures += await _land_flights(scope, error)
+    if scope._flights:
+        failures += await _land_flights(scope, error)
     if crashed is not None:  # on trio the guard is still cancelled, by us
         failures = [failure for failure in failures if not is_cancellation(failure)]
     try:
-        with _guarded(scope) as guard:
-            outcome = error or crashed or scope.failure
-            failures += await release_all(scope._exits, outcome, guard)
+        outcome = error or crashed or scope.failure
+        if scope._guard is None and scope._level is None:
+            failures += await release_all(scope._exits, outcome, None)
+        else:
+            with _guarded(scope) as guard:
+                failures += await release_all(scope._exits, outcome, guard)
     finally:
         scope.give_back()
         scope.forget()
@@ -109,7 +115,7 @@ async def _wait_for_end(scope: "OpenScope") -> None:
 
 async def _end_work(scope: "OpenScope", outcome: BaseException | None) -> list[BaseException]:
     """Let what runs inside an app scope end. What cancels the wait is handed back."""
-    if scope.parent is not None or not scope.running.work:
+    if not scope.running.work:
         return []
     try:
         await scope.running.end(0 if outcome is not None or scope.crashed else DRAIN)

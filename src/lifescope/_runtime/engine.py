@@ -151,6 +151,11 @@ class Engine:
 
         return open_request
 
+    def releases_in_requests(self) -> bool:
+        """Whether anything that may be made inside a request has a release."""
+        widest = self.graph.scopes.widest
+        return any(p.kind.has_release and p.scope != widest for p in self.graph.declared)
+
     def opening(
         self, parent: OpenScope, name: str | None, values: Mapping[Any, Any], frame: types.FrameType
     ) -> Opening:

@@ -54,7 +54,7 @@ async def release_all(
         error = await release_one(provider, handle, outcome, guard, hold)
         if error is not None:
             failures.append(error)
-    if (cancelled := await hold.resume()) is not None:
+    if hold.has_held and (cancelled := await hold.resume()) is not None:
         failures.append(cancelled)
     return failures
 

@@ -33,6 +33,7 @@ __all__ = [
     "spawn",
     "take_back_cancel",
     "task_getter",
+    "without_cancellations",
 ]
 
 
@@ -160,11 +161,25 @@ def is_ending(task: object) -> bool:
 
 
 def is_cancellation(error: BaseException | None) -> bool:
-    """Whether *error* says that the task was cancelled."""
+    """Whether *error* says that the task was cancelled, and nothing else."""
     if isinstance(error, asyncio.CancelledError):
         return True
+    if isinstance(error, BaseExceptionGroup):  # a nursery of trio's own makes one of it
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return all(is_cancellation(inner) for inner in group.exceptions)
     trio = sys.modules.get("trio")
     return trio is not None and isinstance(error, trio.Cancelled)
+
+
+def without_cancellations(error: BaseException | None) -> BaseException | None:
+    """What *error* says besides that the task was cancelled."""
+    if is_cancellation(error):
+        return None
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        cancellations, others = group.split(is_cancellation)
+        return group if cancellations is None else others
+    return error
 
 
 def cancel(task: object, guard: CancelScope | None) -> None:
@@ -190,7 +205,9 @@ async def take_back_cancel(task: object, error: BaseException | None) -> None:
     if not is_cancellation(error):  # it may not have arrived yet
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0)
-    if task.uncancel():  # somebody else has cancelled it, too, and is to be heard
+    # Somebody else has cancelled it, too, and is to be heard. A cancel scope of anyio says it
+    # again by itself, and takes it for its own only if it comes from there.
+    if task.uncancel() and current_effective_deadline() != -math.inf:
         task.cancel()
         task.uncancel()
 

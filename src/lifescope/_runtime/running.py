@@ -35,15 +35,14 @@ class Running:
     """The work inside one app scope.
 
     Attributes:
-        work: What runs, under a key of its own. Whoever takes something out of it then calls
-            `ended`, if somebody `is_awaited`.
+        work: What runs, under a key of its own, unless it was left behind. Whoever takes
+            something out of it then calls `ended`, if somebody `is_awaited`.
         is_awaited: Whether somebody waits for the end of all.
     """
 
     def __init__(self) -> None:
         self.work: dict[object, Work] = {}
         self.is_awaited = False
-        self._is_left_behind = False
         self._empty = Event()
 
     def ended(self) -> None:
@@ -63,8 +62,6 @@ class Running:
         scope is not for ever away. A cancellation of the task that waits shortens it, and is
         raised afterwards.
         """
-        if self._is_left_behind:
-            return
         try:
             is_over = await self._wait(seconds)
         except BaseException:
@@ -76,14 +73,15 @@ class Running:
     async def _end_at_once(self) -> None:
         self.cancel()
         if not await self._wait(GRACE):
-            self._is_left_behind = True
             names = ", ".join(str(work) for work in self.work.values())
             _logger.error("still running %g seconds after being cancelled: %s", GRACE, names)
+            self.work.clear()  # nobody waits for it once more
 
     async def _wait(self, seconds: float) -> bool:
         self.is_awaited = True
         with move_on_after(seconds):
             while self.work:
-                self._empty = Event()
+                if self._empty.is_set():
+                    self._empty = Event()
                 await self._empty.wait()
         return not self.work

@@ -97,6 +97,11 @@ class Hold:
             task.uncancel()
         self._count += 1
 
+    @property
+    def has_held(self) -> bool:
+        """Whether a cancellation is to go on when the releases are through."""
+        return self._count > 0
+
     def let_go(self) -> bool:
         """Cancel the task as often as it was; False if it was not."""
         task = asyncio.current_task() if self._count else None
