@@ -143,6 +143,7 @@ class Lifespan:
                     await self._start(engine.roots_of(entry_keys(live.app)))
                     await self._run_inner(live, asgi_scope)
             except BaseException as error:
+                self._startup.is_over()  # the report is not about the roll-back
                 if self._limit.cancel_called:
                     self._stood_at = stood_at(error)
                     self._cut_short = error
@@ -238,7 +239,9 @@ class Lifespan:
             return error or self._crash
         if not self._was_ready:
             return errors.StartTimeoutError(
-                seconds=self._settings.start_timeout or 0.0, report=str(self._startup)
+                seconds=self._settings.start_timeout or 0.0,
+                report=str(self._startup),
+                stood_at=None if self._startup.is_at_providers else self._stood_at,
             )
         late = errors.ReleaseTimeoutError(
             provider=f"the app of {self._factory.name}",

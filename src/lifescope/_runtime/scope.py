@@ -380,6 +380,8 @@ class OpenScope:
 
     def landing_failed(self, owner: Owner, error: BaseException) -> None:
         """An owner could not make its object."""
+        if owner.gave_up and isinstance(error, Exception):  # nobody else hears of it
+            _logger.error("%s has failed while being stopped", owner.provider, exc_info=error)
         del self._flights[owner.key]
         owner.flight.fail(error, void=owner.gave_up)
 
