@@ -114,7 +114,9 @@ def tests(folders: Iterable[str], options: list[str], counts: Counts) -> Callabl
         present = [folder for folder in folders if (ROOT / folder).is_dir()]
         if any((ROOT / option.partition("::")[0]).exists() for option in options):
             present = []  # the caller has said which
-        pytest = (environment.python, "-m", "pytest", "-n", "auto", f"--junitxml={report}")
+        # loadgroup: the tests that share a server process are run by one worker.
+        workers = ("-n", "auto", "--dist", "loadgroup")
+        pytest = (environment.python, "-m", "pytest", *workers, f"--junitxml={report}")
         worked = step.run(*pytest, *options, *present)
         run_counts = _read_counts(report)
         if not run_counts.total:

@@ -37,6 +37,7 @@ class Uvicorn:
 
     async def start(self, ended: Callable[[], None]) -> None:
         """Accept connections; *ended* is called when uvicorn ends by itself."""
+        self._listen()
         task = self._task = asyncio.create_task(self._serve())
         try:
             while not self._server.started and not task.done():  # noqa: ASYNC110
@@ -48,6 +49,11 @@ class Uvicorn:
             task.result()
             raise RuntimeError("uvicorn ended before it had started")
         task.add_done_callback(lambda task: ended())
+
+    def _listen(self) -> None:
+        """Listen here, because uvloop does not raise it if somebody else has the port by now."""
+        for each in self._sockets:
+            each.listen(self._server.config.backlog)
 
     async def _serve(self) -> None:
         with _no_exit():
@@ -122,6 +128,7 @@ class Direct(Uvicorn):
             server.server_state.connections = self._connections
             server.server_state.tasks = self._tasks
             await server.on_tick(0)
+            self._listen()
             try:
                 await server.startup(sockets=self._sockets)
             except BaseException:

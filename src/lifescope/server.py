@@ -8,6 +8,7 @@ a crash comes out of the block, and nothing waits for a poll.
 """
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import Generator, Sequence
@@ -17,7 +18,7 @@ from typing import Any, Self
 
 from anyio import CancelScope
 
-from lifescope import Container
+from lifescope import Container, ServerClosedError
 from lifescope._listeners import Listeners
 
 try:
@@ -28,6 +29,8 @@ except ModuleNotFoundError as error:
     raise ImportError("lifescope.server needs uvicorn: pip install 'lifescope[uvicorn]'") from error
 
 __all__ = ["Server", "serve"]
+
+_logger = logging.getLogger("lifescope")
 
 _SIGNALS: list[int] = [
     getattr(signal, name)
@@ -173,7 +176,8 @@ class Server:
 
         Raises:
             OSError: The address cannot be bound.
-            RuntimeError: The server has been closed, or this is not asyncio's event loop.
+            ServerClosedError: The server has been closed.
+            RuntimeError: This is not asyncio's event loop.
             Exception: What the start of the app raises, as itself.
         """
         if self.is_serving():
@@ -183,7 +187,7 @@ class Server:
             self._runner = asyncio.create_task(self._run(), name="lifescope.server")
             self._runner.add_done_callback(lambda runner: self._settled.set())
         if self._runner is None or self._settled.is_set():
-            raise RuntimeError("the server has been closed; serve() makes another one")
+            raise ServerClosedError(while_starting=False)
         try:
             await self._settled.wait()
         except asyncio.CancelledError as error:
@@ -192,8 +196,7 @@ class Server:
             self._note_failure(error)
             raise
         if not self._has_started:
-            failure = self._failure()
-            raise failure or RuntimeError("the server was closed before it had started")
+            raise self._failure() or ServerClosedError(while_starting=True)
 
     def close(self) -> None:
         """Stop accepting connections, and begin to stop; does nothing if it has begun."""
@@ -344,6 +347,7 @@ class Server:
             self._is_broken_off = not self._closing.is_set()
             raise
         finally:
+            _logger.info("the server is closing")
             await server.stop(0.0 if self._is_hurried else self._graceful_timeout)
 
     @contextmanager

@@ -125,7 +125,7 @@ async def test_lifespan_that_still_starts_is_not_found() -> None:
         return 1
 
     root = Container(open_sessions([], "app"), slow).asgi(answering(number))
-    async with lifespan(root, with_state=False) as first:
+    async with lifespan(root, with_state=False):
         second = Lifespan(root)
         async with anyio.create_task_group() as tasks:
 
@@ -142,7 +142,6 @@ async def test_lifespan_that_still_starts_is_not_found() -> None:
             assert await get(root, state=second.state) == "session 2"
             await second.stop()
         assert await get(root) == "session 1"
-        assert first.error is None
 
 
 @in_every_loop
@@ -291,11 +290,8 @@ async def test_loop_without_a_lifespan_finds_no_foreign_one(
     root = numbered([])
 
     def ask(state: dict[str, Any] | None) -> str:
-        return anyio.run(
-            lambda: get(root, state=state),
-            backend=anyio_backend_name,
-            backend_options=anyio_backend_options,
-        )
+        options = {"backend": anyio_backend_name, "backend_options": anyio_backend_options}
+        return anyio.run(lambda: get(root, state=state), **options)  # type: ignore[arg-type]
 
     async with lifespan(root) as running:
         with pytest.raises(LifespanNotRunError, match="another event loop"):
@@ -364,9 +360,7 @@ async def test_root_that_is_restarted_many_times_keeps_nothing() -> None:
     before = await cycle(10)
     assert await cycle(100) - before < 100  # each one left behind would be hundreds
     assert root.startups == ()
-    assert [entry for entry in log if entry.startswith("commit")] == [
-        f"commit {number}" for number in range(1, 111)
-    ]
+    assert log[1::2] == [f"commit {number}" for number in range(1, 111)]
 
 
 @in_every_loop

@@ -132,22 +132,29 @@ class Block:
 
     If the lifespan ends by itself, by a crash, the block is cancelled, as a task group cancels
     the block that it is around, and what the lifespan raises comes out.
+
+    It can be made before an event loop runs, and entered once.
     """
 
     def __init__(self, root: AsgiApp, protocol: MakeProtocol) -> None:
         self._root = root
-        self._host = Host(protocol, self._interrupt)
+        self._protocol = protocol
+        self._host: Host
         self._task: object = None
         self._guard: CancelScope | None = None
         self._is_interrupted = False
 
     async def __aenter__(self) -> Bound:
         """Start; raises what the start raises, when everything has been released."""
+        if hasattr(self, "_host"):
+            raise RuntimeError("it has been entered before; call root.factory() for another one")
+        self._host = Host(self._protocol, self._interrupt)
         self._host.spawn()
         try:
             live = await self._host.ready()
-        except BaseException:
+        except BaseException as error:
             await self._host.abort()
+            report(self._failures(error), error)
             raise
         self._task = loops.current_task()
         self._guard = CancelScope().__enter__() if loops.is_trio() else None
@@ -166,18 +173,39 @@ class Block:
         try:
             if not self._host.has_ended:
                 await self._host.stop()
-        finally:
-            if self._is_interrupted:
-                await loops.take_back_cancel(self._task, error)
-                outcome = None if is_cancellation(error) else error
-            if self._guard is not None:
-                self._guard.__exit__(None, None, None)
-        failed = report([self._host.error] if self._host.error else [], outcome)
-        if failed is not None:
+        except BaseException as cancelled:  # it has been cut short
+            outcome = cancelled
+        outcome = await self._without_interruption(outcome)
+        failed = report(self._failures(outcome), outcome) or outcome
+        if failed is not None and failed is not error:
             raise failed
-        return outcome is not error
+        return failed is not error
+
+    def _failures(self, outcome: BaseException | None) -> list[BaseException]:
+        """What the lifespan has raised, unless it is *outcome* itself."""
+        error = self._host.error
+        return [] if error is None or error is outcome else [error]
 
     def _interrupt(self) -> None:
         if self._task is not None:
             self._is_interrupted = True
             loops.cancel(self._task, self._guard)
+
+    async def _without_interruption(self, outcome: BaseException | None) -> BaseException | None:
+        """What is left of *outcome* when our own cancellation has been taken out of it."""
+        if self._guard is not None:
+            return _left_by(self._guard, outcome)
+        # In another task than the one that has entered, a cancellation is somebody else's.
+        if not self._is_interrupted or self._task is not loops.current_task():
+            return outcome
+        await loops.take_back_cancel(self._task, outcome)
+        return None if is_cancellation(outcome) else outcome
+
+
+def _left_by(guard: CancelScope, outcome: BaseException | None) -> BaseException | None:
+    """Leave *guard* with *outcome*; what it does not catch, maybe a part of a group."""
+    try:
+        is_caught = guard.__exit__(type(outcome) if outcome else None, outcome, None)
+    except BaseException as rest:
+        return rest
+    return None if is_caught else outcome

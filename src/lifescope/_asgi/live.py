@@ -36,11 +36,13 @@ class Live:
         changes: What start-up has changed in context variables.
         startup: How the start went.
         loop: What identifies its event loop.
+        key: Under which requests find it in their state; given by the root when it is ready.
         is_ready: Whether it takes connections.
         running: The connections that are being served, and background work.
     """
 
     app: AsgiApp
+    key: str
 
     def __init__(self, scope: OpenScope, state: dict[str, Any], startup: Startup) -> None:
         self._phase = Phase.STARTING
@@ -70,8 +72,12 @@ class Live:
         self.is_ready = phase is Phase.READY
 
     def hand_on_state(self, asgi_scope: AsgiScope) -> None:
-        """Do what a server does that hands the lifespan's state on to requests."""
+        """Do what a server does that hands the lifespan's state on to requests.
+
+        Also when it has ended: a request that comes late is told so, and finds no other one.
+        """
         state = asgi_scope.setdefault("state", {})
+        state[self.key] = self
         for name, value in self.state.items():
             state.setdefault(name, value)
 

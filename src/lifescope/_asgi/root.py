@@ -190,6 +190,7 @@ class Root:
 
     def _lifespan(self, ready: Callable[[Live], None], *, to_caller: bool = False) -> Lifespan:
         def is_ready(live: Live) -> None:
+            live.key = self._key
             live.state[self._key] = live
             with self._lock:
                 self._drop_closed_loops()

@@ -175,11 +175,11 @@ def without_cancellations(error: BaseException | None) -> BaseException | None:
     """What *error* says besides that the task was cancelled."""
     if is_cancellation(error):
         return None
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    group = cast("BaseExceptionGroup[BaseException]", error)
-    has_one = group.subgroup(is_cancellation) is not None
-    return group.split(is_cancellation)[1] if has_one else group
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        cancellations, others = group.split(is_cancellation)
+        return group if cancellations is None else others
+    return error
 
 
 def cancel(task: object, guard: CancelScope | None) -> None:
@@ -205,7 +205,9 @@ async def take_back_cancel(task: object, error: BaseException | None) -> None:
     if not is_cancellation(error):  # it may not have arrived yet
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.sleep(0)
-    if task.uncancel():  # somebody else has cancelled it, too, and is to be heard
+    # Somebody else has cancelled it, too, and is to be heard. A cancel scope of anyio says it
+    # again by itself, and takes it for its own only if it comes from there.
+    if task.uncancel() and current_effective_deadline() != -math.inf:
         task.cancel()
         task.uncancel()
 

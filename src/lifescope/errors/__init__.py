@@ -25,6 +25,7 @@ LifescopeError
 ├── AcquisitionTimeoutError          an acquisition took too long (also TimeoutError)
 ├── StartTimeoutError                the start of the app took too long (also TimeoutError)
 ├── CrashError                       a task that a provider runs has failed
+├── ServerClosedError                a server is to start that has been closed (also RuntimeError)
 ├── OverrideError
 │   ├── UnknownOverrideError         nothing provides the key that is overridden (also LookupError)
 │   └── LateOverrideError            the app scope is open already
@@ -63,6 +64,7 @@ from lifescope.errors._lifetimes import (
     ReleaseError,
     ReleaseTimeoutError,
     SecondYieldError,
+    ServerClosedError,
     StartTimeoutError,
     WrongValueError,
 )
@@ -92,6 +94,7 @@ __all__ = [
     "ScopeClosedError",
     "ScopeOrderError",
     "SecondYieldError",
+    "ServerClosedError",
     "StartTimeoutError",
     "SuppliedValueError",
     "UnannotatedError",

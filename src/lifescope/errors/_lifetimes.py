@@ -16,6 +16,7 @@ __all__ = [
     "ReleaseError",
     "ReleaseTimeoutError",
     "SecondYieldError",
+    "ServerClosedError",
     "StartTimeoutError",
     "WrongValueError",
 ]
@@ -179,6 +180,22 @@ class ReleaseTimeoutError(LifescopeError, TimeoutError):
             f"{self.provider} was not released within {self.seconds:g} seconds and was "
             f"cancelled; it stood at {self.stood_at}"
         )
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class ServerClosedError(LifescopeError, RuntimeError):
+    """Raised when a server of `lifescope.server` is to start, and has been closed.
+
+    Attributes:
+        while_starting: It was closed while it was starting; the start has been undone.
+    """
+
+    while_starting: bool
+
+    def __str__(self) -> str:
+        if self.while_starting:
+            return "the server was closed while it was starting; the start has been undone"
+        return "the server has been closed; a server starts once, and serve() makes another one"
 
 
 # The stub of ExceptionGroup is generic, the class itself is too: spelled once for both.
