@@ -28,7 +28,7 @@ from lifescope._runtime import binding, guards, loops
 from lifescope._runtime.engine import Engine
 from lifescope._runtime.opening import Opening
 from lifescope._runtime.shield import finish, stood_at
-from lifescope._runtime.starting import start
+from lifescope._runtime.starting import say_progress, start
 from lifescope._runtime.startup import Startup
 
 __all__ = ["Lifespan"]
@@ -78,6 +78,7 @@ class Lifespan:
         self._limit = CancelScope()
         self._receive: Receive
         self._send: Send
+        self._end_progress: Callable[[], None]
 
     async def run(self, asgi_scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Run it, from `lifespan.startup` to the answer to `lifespan.shutdown`."""
@@ -137,13 +138,14 @@ class Lifespan:
                 await self._has_started(live, before)
 
             self._inner = InnerLifespan(started, self._until_stop)
+            self._end_progress = say_progress(self._startup)
             try:
                 await self._start(self._factory.needs(engine))
                 async with self._factory.open(engine, scope) as live.app:
                     await self._start(engine.roots_of(entry_keys(live.app)))
                     await self._run_inner(live, asgi_scope)
             except BaseException as error:
-                self._startup.is_over()  # the report is not about the roll-back
+                self._start_is_over()  # the report is not about the roll-back
                 if self._limit.cancel_called:
                     self._stood_at = stood_at(error)
                     self._cut_short = error
@@ -170,12 +172,16 @@ class Lifespan:
     async def _has_started(self, live: Live, before: Context) -> None:
         await checkpoint_if_cancelled()  # too late, or something has crashed: see `_limit`
         self._limit.deadline = math.inf
-        self._startup.is_over()
+        self._start_is_over()
         live.changes = binding.changes(before, binding.snapshot(), self._settings.exclude)
         live.phase = Phase.READY
         self._ready(live)
         _logger.info("started: %s", str(self._startup))
         await self._send({"type": "lifespan.startup.complete"})
+
+    def _start_is_over(self) -> None:
+        self._end_progress()
+        self._startup.is_over()
 
     # --- stop -----------------------------------------------------------------------------
 

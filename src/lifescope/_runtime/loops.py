@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import math
 import sys
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from contextvars import Context
 from functools import partial
 from typing import Any, cast
@@ -110,15 +110,10 @@ def spawn(function: Callable[[], Awaitable[None]], context: Context) -> object:
     return asyncio.get_running_loop().create_task(_run(function), context=context)
 
 
-@contextlib.contextmanager
-def every(seconds: float, function: Callable[[], None]) -> Generator[None]:
-    """Call *function* every so many *seconds*, as long as the block is not through."""
-    stop = _repeat_on_trio if is_trio() else _repeat_on_asyncio
-    end = stop(seconds, function)
-    try:
-        yield
-    finally:
-        end()
+def every(seconds: float, function: Callable[[], None]) -> Callable[[], None]:
+    """Call *function* every so many *seconds*, until what is returned is called."""
+    repeat = _repeat_on_trio if is_trio() else _repeat_on_asyncio
+    return repeat(seconds, function)
 
 
 def _repeat_on_asyncio(seconds: float, function: Callable[[], None]) -> Callable[[], None]:

@@ -492,6 +492,6 @@ class OpenScope:
             scope=self.name,
             wanted=wanted,
             opened_at=self.opened_at,
-            closing=self._state is State.CLOSING,
+            closing=self._state is not State.CLOSED,
             seconds_ago=None if self._closed_at is None else time.monotonic() - self._closed_at,
         )

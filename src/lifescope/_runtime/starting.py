@@ -1,7 +1,7 @@
 """Starting: what is made when an app scope opens, one after the other or together (G7)."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from lifescope._runtime.startup import Startup
 if TYPE_CHECKING:
     from lifescope._runtime.scope import OpenScope
 
-__all__ = ["start"]
+__all__ = ["say_progress", "start"]
 
 PROGRESS = 3.0
 """Seconds after which a start that takes long says in the log how far it is, and how often."""
@@ -37,13 +37,17 @@ async def start(
     Raises what the first that fails raises, when the others have been stopped.
     """
     startup.plan(providers)
+    if together and len(providers) > 1:
+        await _Together(scope, providers, startup).run()
+    else:
+        for provider in providers:
+            await _start_one(scope, provider, startup)
+
+
+def say_progress(startup: Startup) -> Callable[[], None]:
+    """Say in the log how far a start is that takes long; what is returned ends that."""
     # As a string, because a handler may format the line when the start has gone on.
-    with loops.every(PROGRESS, lambda: _logger.info("starting: %s", str(startup))):
-        if together and len(providers) > 1:
-            await _Together(scope, providers, startup).run()
-        else:
-            for provider in providers:
-                await _start_one(scope, provider, startup)
+    return loops.every(PROGRESS, lambda: _logger.info("starting: %s", str(startup)))
 
 
 async def _start_one(scope: "OpenScope", provider: Provider, startup: Startup) -> None:
