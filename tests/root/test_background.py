@@ -1,8 +1,6 @@
 """G9, H08: `Background` starts work that may outlive its request, in a scope of its own."""
 
-import gc
 import logging
-import weakref
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from typing import Any
@@ -21,7 +19,6 @@ from lifescope import (
     Container,
     Inject,
     OpenScope,
-    ScopeClosedError,
     SuppliedValueError,
     current_scope,
     inject,
@@ -373,91 +370,3 @@ async def test_values_of_the_app_are_no_values_of_the_work(scopes: Any, notes: N
     async with container.open({Tenant: Tenant("blue")}) as app:
         (await app.get(Background)).spawn(work)
     assert notes.lines == ["blue"]
-
-
-# --- after the end --------------------------------------------------------------------------
-
-
-async def test_refused_after_the_stop() -> None:
-    """G10: A handle that was kept says so."""
-    async with Container().open() as app:
-        background = await app.get(Background)
-    with pytest.raises(ScopeClosedError) as caught:
-        background.spawn(test_refused_after_the_stop)
-    assert "test_refused_after_the_stop()" in str(caught.value)
-    assert caught.value.scope == "app"
-
-
-async def test_refused_while_app_scoped_objects_are_released() -> None:
-    """G9, G10: A release cannot start work any more: nobody would wait for it."""
-    refused: list[Exception] = []
-
-    @provider(scope="app", eager=True)
-    async def tenant(background: Background) -> AsyncIterator[Tenant]:
-        yield Tenant("blue")
-        try:
-            background.spawn(print, "never")
-        except ScopeClosedError as error:
-            refused.append(error)
-
-    async with lifespan(Container(tenant).asgi(Starlette())):
-        pass
-    assert len(refused) == 1
-
-
-async def test_refused_in_a_thread_after_the_stop() -> None:
-    """G10: The same from a worker thread."""
-    async with Container().open() as app:
-        background = await app.get(Background)
-    with pytest.raises(ScopeClosedError):
-        await anyio.to_thread.run_sync(background.spawn, print)
-
-
-async def test_refused_where_the_stop_overtakes_the_thread() -> None:
-    """G10: The app scope closes between the thread's call and its turn in the event loop."""
-    closed = anyio.Event()
-    outcome: list[Any] = []
-
-    class Values(dict[Any, Any]):
-        """Looked at in the thread, before the event loop hears of the work."""
-
-        def items(self) -> Any:
-            anyio.from_thread.run(closed.wait)
-            return super().items()
-
-    def spawn(background: Background) -> None:
-        try:
-            background.spawn(outcome.append, "it ran", values=Values({Tenant: Tenant("blue")}))
-        except ScopeClosedError as error:
-            outcome.append(error)
-
-    async def in_thread() -> None:
-        await anyio.to_thread.run_sync(spawn, background)
-
-    with anyio.fail_after(LIMIT):
-        async with anyio.create_task_group() as group:
-            async with Container(supplied(Tenant, scope="request")).open() as app:
-                background = await app.get(Background)
-                group.start_soon(in_thread)
-                await anyio.wait_all_tasks_blocked()
-            closed.set()
-    assert len(outcome) == 1
-    assert isinstance(outcome[0], ScopeClosedError)
-
-
-async def test_nothing_is_kept_of_work_that_has_ended() -> None:
-    """G15: Its arguments die when it is over, although the app goes on."""
-
-    def work(tenant: Tenant) -> None:
-        return
-
-    async with Container().open() as app:
-        background = await app.get(Background)
-        tenant = Tenant("blue")
-        reference = weakref.ref(tenant)
-        background.spawn(work, tenant=tenant)
-        del tenant
-        for _ in range(50):
-            await anyio.lowlevel.checkpoint()
-        gc.collect()
-        assert reference() is None
