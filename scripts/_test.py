@@ -114,7 +114,9 @@ def tests(folders: Iterable[str], options: list[str], counts: Counts) -> Callabl
         present = [folder for folder in folders if (ROOT / folder).is_dir()]
         if any((ROOT / option.partition("::")[0]).exists() for option in options):
             present = []  # the caller has said which
-        pytest = (environment.python, "-m", "pytest", "-n", "auto", f"--junitxml={report}")
+        # loadgroup: the tests that share a server process are run by one worker.
+        workers = ("-n", "auto", "--dist", "loadgroup")
+        pytest = (environment.python, "-m", "pytest", *workers, f"--junitxml={report}")
         worked = step.run(*pytest, *options, *present)
         run_counts = _read_counts(report)
         if not run_counts.total:
@@ -146,7 +148,8 @@ def all_jobs(main: Interpreter, pytest_options: list[str], counts: Counts) -> li
     bare = Recipe("wheel-bare", main)
     full = Recipe("wheel-full", main, ("examples",))
     everything = tests(("tests", "examples"), pytest_options, counts)
-    suite = tests(("tests",), pytest_options, counts)
+    # Server processes take most of the time, and differ little: they are started once.
+    suite = tests(("tests",), ["--ignore=tests/servers", *pytest_options], counts)
     others = [
         Job(f"tests {other.minor}", (Recipe("test", other, ("test",), editable=True),), suite)
         for other in other_interpreters(main)

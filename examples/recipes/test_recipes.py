@@ -1,5 +1,6 @@
 """The recipes do what the pages say."""
 
+import asyncio
 import sqlite3
 import threading
 import time
@@ -8,7 +9,7 @@ import httpx2
 import pytest
 from starlette.testclient import TestClient
 
-from recipes import background, blocking, later, lifespans, many
+from recipes import background, blocking, later, lifespans, many, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -132,3 +133,18 @@ def test_factory_deals_with_the_crash_of_its_own_task() -> None:
     app = lifespans.container.asgi(lifespans.create_app_with_worker)
     with TestClient(app) as client:
         assert client.get("/").status_code == 200
+
+
+async def test_server_for_as_long_as_a_block() -> None:
+    assert await serving.main() == "hello"
+
+
+async def test_server_without_a_block() -> None:
+    stop = asyncio.Event()
+    stop.set()
+    await serving.serve_until(stop)
+
+
+def test_server_in_a_thread() -> None:
+    with serving.running_server() as url:
+        assert httpx2.get(url, trust_env=False).text == "hello"

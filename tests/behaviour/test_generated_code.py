@@ -61,7 +61,7 @@ async def test_traceback_shows_generated_lines(scope):
 
     error = await failure(provider(make_b, scope=scope), provider(A, scope=scope))
     text = "".join(traceback.format_exception(error))
-    assert {"app": "_in_context(make_b, a)", "request": "make_b(a)"}[scope] in text
+    assert {"app": "_in_context(B, make_b, a)", "request": "make_b(a)"}[scope] in text
     assert "acquire_b" in text
     for frame in generated_frames(error):
         assert linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()

@@ -9,9 +9,9 @@ import anyio
 import pytest
 from starlette.applications import Starlette
 
-from integrations.driving import Receive, Send, Session, open_sessions
+from integrations.driving import Receive, Send, Session, http_scope, open_sessions
 from lifescope import Container, CrashError, current_scope, provider
-from root.serving import Crash, Server, leaves, open_group, serving, settle
+from root.serving import Crash, Exchange, Server, leaves, open_group, serving, settle
 
 pytestmark = pytest.mark.anyio
 
@@ -334,19 +334,26 @@ async def test_crash_at_the_last_moment_of_the_start(crash, log):
 
 
 async def test_crash_before_the_app_waits_for_its_end(crash, log):
-    """G8: Between `startup.complete` and the app's next `receive()`; it gets its shutdown there."""
+    """G8: Between `startup.complete` and the app's next `receive()`, where it is told to end.
+
+    Requests are refused from the crash on.
+    """
 
     async def app(scope: Any, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "lifespan.startup.complete"})
         await is_noticed(crash)
+        request = Exchange(root, http_scope(state=scope["state"]), [])
+        await request.run()
+        log.append(request.sent[0])
         log.append((await receive())["type"])
         await send({"type": "lifespan.shutdown.complete"})
 
-    async with serving(Container(crash.provider).asgi(app, on_crash=None)) as server:
+    root = Container(crash.provider).asgi(app, on_crash=None)
+    async with serving(root) as server:
         await settle()
         await settle()  # the first is used up by the app itself
-        assert log == ["lifespan.shutdown", "release worker"]
+        assert log == ["http.response.start 503", "lifespan.shutdown", "release worker"]
     assert server.lifespan.sent == ["lifespan.startup.complete", "lifespan.shutdown.failed"]
     assert leaves(server.lifespan.error) == [crash.error]
 

@@ -180,6 +180,35 @@ async def test_error_that_leaves_a_cancelled_block_is_told_to_the_log(
     assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [Refused]
 
 
+async def test_start_that_fails_because_it_is_cancelled(
+    log: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """G3: An error in the place of the cancellation goes to the log; the block is cancelled."""
+
+    async def create_app() -> Any:
+        try:
+            log("starting")
+            await anyio.sleep_forever()
+        finally:
+            raise Refused("instead")
+
+    root = Container().asgi(create_app)
+    with anyio.fail_after(LIMIT), anyio.CancelScope() as cancelled:
+        async with anyio.create_task_group() as tasks:
+
+            async def cancel() -> None:
+                while "starting" not in log.events:
+                    await anyio.lowlevel.checkpoint()
+                cancelled.cancel()
+
+            tasks.start_soon(cancel)
+            async with root.factory():
+                log("inside")
+    assert cancelled.cancelled_caught
+    assert log.events == ["starting"]
+    assert [record.exc_info[0] for record in caplog.records if record.exc_info] == [Refused]
+
+
 async def test_cancellation_during_the_end_cuts_it_short_and_goes_on(log: Any) -> None:
     """G3: Cancelled while the app stops, a block still releases everything, and is cancelled."""
     releasing = anyio.Event()

@@ -174,6 +174,20 @@ async def test_crash_right_after_the_start_at_every_turn(log: Any) -> None:
     assert log.count("pool closes") <= 40
 
 
+async def test_crash_before_the_block_knows_that_it_has_begun() -> None:
+    """G8: An app that fails right after it has said that it is ready: the block ends, too."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        raise Crash
+
+    with pytest.raises(Crash):
+        async with Container().asgi(app).factory():
+            await anyio.sleep_forever()
+    await assert_not_cancelled()
+
+
 async def test_block_that_goes_on_after_the_interruption(log: Any) -> None:
     """G8: A block may catch the cancellation: the app then answers 503, the error comes later."""
     if sniffio.current_async_library() == "trio":

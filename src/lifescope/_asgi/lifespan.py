@@ -28,7 +28,7 @@ from lifescope._runtime import binding, guards, loops
 from lifescope._runtime.engine import Engine
 from lifescope._runtime.opening import Opening
 from lifescope._runtime.shield import finish, stood_at
-from lifescope._runtime.starting import start
+from lifescope._runtime.starting import say_progress, start
 from lifescope._runtime.startup import Startup
 
 __all__ = ["Lifespan"]
@@ -73,10 +73,12 @@ class Lifespan:
         self._exit_code = 0
         self._crash: errors.CrashError | None = None
         self._stood_at = ""
+        self._cut_short: BaseException | None = None
         # Around everything: ends a start, and the end of the app, that take too long.
         self._limit = CancelScope()
         self._receive: Receive
         self._send: Send
+        self._end_progress: Callable[[], None]
 
     async def run(self, asgi_scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Run it, from `lifespan.startup` to the answer to `lifespan.shutdown`."""
@@ -136,14 +138,17 @@ class Lifespan:
                 await self._has_started(live, before)
 
             self._inner = InnerLifespan(started, self._until_stop)
+            self._end_progress = say_progress(self._startup)
             try:
                 await self._start(self._factory.needs(engine))
                 async with self._factory.open(engine, scope) as live.app:
                     await self._start(engine.roots_of(entry_keys(live.app)))
                     await self._run_inner(live, asgi_scope)
             except BaseException as error:
+                self._start_is_over()  # the report is not about the roll-back
                 if self._limit.cancel_called:
                     self._stood_at = stood_at(error)
+                    self._cut_short = error
                 raise
             finally:
                 self._limit.deadline = math.inf  # releases have limits of their own
@@ -167,12 +172,16 @@ class Lifespan:
     async def _has_started(self, live: Live, before: Context) -> None:
         await checkpoint_if_cancelled()  # too late, or something has crashed: see `_limit`
         self._limit.deadline = math.inf
-        self._startup.is_over()
+        self._start_is_over()
         live.changes = binding.changes(before, binding.snapshot(), self._settings.exclude)
         live.phase = Phase.READY
         self._ready(live)
         _logger.info("started: %s", str(self._startup))
         await self._send({"type": "lifespan.startup.complete"})
+
+    def _start_is_over(self) -> None:
+        self._end_progress()
+        self._startup.is_over()
 
     # --- stop -----------------------------------------------------------------------------
 
@@ -236,13 +245,17 @@ class Lifespan:
             return error or self._crash
         if not self._was_ready:
             return errors.StartTimeoutError(
-                seconds=self._settings.start_timeout or 0.0, report=str(self._startup)
+                seconds=self._settings.start_timeout or 0.0,
+                report=str(self._startup),
+                stood_at=None if self._startup.is_at_providers else self._stood_at,
             )
         late = errors.ReleaseTimeoutError(
             provider=f"the app of {self._factory.name}",
             seconds=self._settings.stop_timeout,
             stood_at=self._stood_at,
         )
+        for note in getattr(self._cut_short, "__notes__", ()):  # about releases that failed, too
+            late.add_note(note)
         if error is None or self._is_told_to_stop:
             return late
         error.add_note(f"lifescope: after the crash, {late}")

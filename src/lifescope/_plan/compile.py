@@ -316,7 +316,8 @@ class _Writer:
         """Call what only has to be called; for the app scope, in its context."""
         if not self.plan.is_widest or step.slot is None:
             return self._call(step)
-        passed = [self._target(step), *map(str, step.arguments)]
+        provider = self.out.bind(step.variable.upper(), step.provider)
+        passed = [provider, self._target(step), *map(str, step.arguments)]
         return f"scope._in_context({', '.join(passed)})"
 
     def _keep(self, step: Step) -> None:

@@ -2,14 +2,16 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from anyio import CancelScope, from_thread
 
+from lifescope import errors
+from lifescope._model.keys import as_key
 from lifescope._model.names import spell_callable
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._runtime import binding, loops
+from lifescope._runtime.running import Running
 from lifescope._runtime.scope import OpenScope
 
 if TYPE_CHECKING:
@@ -36,14 +38,19 @@ class Spawner:
         **kwargs: Any,
     ) -> None:
         """Start *fn* in a task, and a scope, of its own."""
-        if self._app.closed:
-            raise self._app.closed_error(f"background work, {spell_callable(fn)}")
-        self._engine.handed_in.check(self._scope_name(), values or {})
         work = _Work(self._app, self._scope_name(), fn, values or {})
+        work.check_open()
+        self._check(work.scope, values or {})
         if self._app.check_loop(str(work)):
             work.start(args, kwargs)
         else:
             from_thread.run_sync(work.start, args, kwargs, token=self._app.loop_token())
+
+    def _check(self, scope: str, values: Mapping[Any, Any]) -> None:
+        if scope != self._app.name:
+            self._engine.handed_in.check(scope, values)
+        elif values:  # that scope is open, and has what is supplied to it
+            raise errors.SuppliedValueError(scope=scope, unknown=[as_key(form) for form in values])
 
     def _scope_name(self) -> str:
         """The scope for the work: a request's, or what is next to the app scope."""
@@ -59,8 +66,8 @@ class _Work:
         self, app: OpenScope, scope: str, fn: Callable[..., Any], values: Mapping[Any, Any]
     ) -> None:
         self._app = app
-        self._running = app.running
-        self._scope = scope
+        self._running: Running
+        self.scope = scope
         self._fn = fn
         self._values = values
         self._cancelled: CancelScope  # made in the event loop
@@ -69,8 +76,19 @@ class _Work:
     def __str__(self) -> str:
         return f"{spell_callable(self._fn)} in the background"
 
+    def check_open(self) -> None:
+        """Refuse what nobody would wait for.
+
+        Raises:
+            ScopeClosedError: The app has stopped, or cancels what still runs.
+        """
+        if self._app.closed or self._app.running.is_ending:
+            raise self._app.closed_error(f"background work, {spell_callable(self._fn)}")
+
     def start(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.check_open()  # again: a thread had to wait for its turn
         self._cancelled = CancelScope()
+        self._running = self._app.running
         self._running.work[self] = self
         self._task = loops.spawn(lambda: self._run(args, kwargs), binding.snapshot())
 
@@ -80,15 +98,17 @@ class _Work:
     async def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         try:
             with self._cancelled:
-                async with self._open() as scope:
-                    await scope.call(self._fn, *args, **kwargs)
+                await self._call(args, kwargs)
         except Exception as error:
             _logger.error("%s has failed", self, exc_info=error)
         finally:
             self._running.work.pop(self, None)
             self._running.ended()
 
-    def _open(self) -> AbstractAsyncContextManager[OpenScope]:
-        if self._scope == self._app.name:
-            return nullcontext(self._app)
-        return self._app.open(self._scope, values=self._values)
+    async def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self.scope == self._app.name:
+            binding.current.set(self._app)  # that of the spawner may end before the work
+            await self._app.call(self._fn, *args, **kwargs)
+            return
+        async with self._app.open(self.scope, values=self._values) as scope:
+            await scope.call(self._fn, *args, **kwargs)

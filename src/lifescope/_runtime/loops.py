@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import math
 import sys
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from contextvars import Context
 from functools import partial
 from typing import Any, cast
@@ -110,15 +110,10 @@ def spawn(function: Callable[[], Awaitable[None]], context: Context) -> object:
     return asyncio.get_running_loop().create_task(_run(function), context=context)
 
 
-@contextlib.contextmanager
-def every(seconds: float, function: Callable[[], None]) -> Generator[None]:
-    """Call *function* every so many *seconds*, as long as the block is not through."""
-    stop = _repeat_on_trio if is_trio() else _repeat_on_asyncio
-    end = stop(seconds, function)
-    try:
-        yield
-    finally:
-        end()
+def every(seconds: float, function: Callable[[], None]) -> Callable[[], None]:
+    """Call *function* every so many *seconds*, until what is returned is called."""
+    repeat = _repeat_on_trio if is_trio() else _repeat_on_asyncio
+    return repeat(seconds, function)
 
 
 def _repeat_on_asyncio(seconds: float, function: Callable[[], None]) -> Callable[[], None]:
@@ -165,7 +160,8 @@ def is_cancellation(error: BaseException | None) -> bool:
     if isinstance(error, asyncio.CancelledError):
         return True
     if isinstance(error, BaseExceptionGroup):  # a nursery of trio's own makes one of it
-        return all(is_cancellation(inner) for inner in error.exceptions)
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return all(is_cancellation(inner) for inner in group.exceptions)
     trio = sys.modules.get("trio")
     return trio is not None and isinstance(error, trio.Cancelled)
 
@@ -174,8 +170,10 @@ def without_cancellations(error: BaseException | None) -> BaseException | None:
     """What *error* says besides that the task was cancelled."""
     if is_cancellation(error):
         return None
-    if isinstance(error, BaseExceptionGroup) and error.subgroup(is_cancellation) is not None:
-        return error.split(is_cancellation)[1]
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        cancellations, others = group.split(is_cancellation)
+        return group if cancellations is None else others
     return error
 
 

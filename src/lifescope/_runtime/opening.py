@@ -15,7 +15,7 @@ from lifescope._runtime.closing import check_closable
 from lifescope._runtime.exits import report
 from lifescope._runtime.loops import is_cancellation
 from lifescope._runtime.scope import OpenScope
-from lifescope._runtime.starting import start
+from lifescope._runtime.starting import say_progress, start
 from lifescope._runtime.startup import Startup
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Opening:
         self._token = binding.current.set(innermost)
         try:
             if eager:
-                await start(innermost, eager, Startup())
+                await _start(innermost, eager)
         except BaseException as error:
             await self.__aexit__(type(error), error, error.__traceback__)
             raise
@@ -121,3 +121,12 @@ class Opening:
             place.line,
             source=self,
         )
+
+
+async def _start(scope: OpenScope, providers: Sequence[Provider]) -> None:
+    startup = Startup()
+    end_progress = say_progress(startup)
+    try:
+        await start(scope, providers, startup)
+    finally:
+        end_progress()

@@ -38,11 +38,13 @@ class Running:
         work: What runs, under a key of its own, unless it was left behind. Whoever takes
             something out of it then calls `ended`, if somebody `is_awaited`.
         is_awaited: Whether somebody waits for the end of all.
+        is_ending: Whether all has been cancelled, so that nothing is to be added any more.
     """
 
     def __init__(self) -> None:
         self.work: dict[object, Work] = {}
         self.is_awaited = False
+        self.is_ending = False
         self._empty = Event()
 
     def ended(self) -> None:
@@ -71,6 +73,7 @@ class Running:
             await self._end_at_once()
 
     async def _end_at_once(self) -> None:
+        self.is_ending = True
         self.cancel()
         if not await self._wait(GRACE):
             names = ", ".join(str(work) for work in self.work.values())

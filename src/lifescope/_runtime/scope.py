@@ -69,7 +69,7 @@ class OpenScope:
     failure: BaseException | None = None
     is_untouched: bool = True
     context: Context | None = None
-    contexts: dict[object, Context] | None = None
+    context_for: Callable[[Provider], Context] | None = None
     running: Running
     applied: list[tuple[Token[Any], object]] | None = None
     loop: object | None = None
@@ -259,12 +259,14 @@ class OpenScope:
             raise errors.AcquisitionLoopError(providers=self._under_way_from(provider))
         return False
 
-    def _in_context(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def _in_context(
+        self, provider: Provider, target: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Any:
         """Call *target* as part of the app, whoever asks: with its scope, in its context.
 
         What it changes in context variables is there for what is made later, and for the asker.
         """
-        base = self._context_here()
+        base = self._app_context(provider)
         assert base is not None
         before = base.copy()
         context = before.copy()
@@ -275,11 +277,9 @@ class OpenScope:
         self.apply_effects(changes)
         return made
 
-    def _context_here(self) -> Context | None:
+    def _app_context(self, provider: Provider) -> Context | None:
         """The app's context, for what is made in an app scope; in a concurrent start, its part."""
-        if self.contexts is None:
-            return self.context
-        return self.contexts.get(loops.current_task(), self.context)
+        return self.context if self.context_for is None else self.context_for(provider)
 
     def _supply(self, provider: Provider) -> Any:
         """The value of a supplied key that nobody has handed in: the connection, or an error."""
@@ -313,7 +313,7 @@ class OpenScope:
             raise self.closed_error(str(provider.key))
         # What lives as long as the app starts from the app's context, not from that of the
         # request that happens to ask first.
-        owner = Owner(self, key, provider, args, kwargs, self._context_here())
+        owner = Owner(self, key, provider, args, kwargs, self._app_context(provider))
         self._flights[key] = owner.flight  # first: an eager task lands before start() returns
         owner.start()
         return owner.flight
@@ -380,6 +380,8 @@ class OpenScope:
 
     def landing_failed(self, owner: Owner, error: BaseException) -> None:
         """An owner could not make its object."""
+        if owner.gave_up and isinstance(error, Exception):  # nobody else hears of it
+            _logger.error("%s has failed while being stopped", owner.provider, exc_info=error)
         del self._flights[owner.key]
         owner.flight.fail(error, void=owner.gave_up)
 
@@ -490,6 +492,6 @@ class OpenScope:
             scope=self.name,
             wanted=wanted,
             opened_at=self.opened_at,
-            closing=self._state is State.CLOSING,
+            closing=self._state is not State.CLOSED,
             seconds_ago=None if self._closed_at is None else time.monotonic() - self._closed_at,
         )

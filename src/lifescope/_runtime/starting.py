@@ -1,7 +1,7 @@
 """Starting: what is made when an app scope opens, one after the other or together (G7)."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from lifescope._runtime.startup import Startup
 if TYPE_CHECKING:
     from lifescope._runtime.scope import OpenScope
 
-__all__ = ["start"]
+__all__ = ["say_progress", "start"]
 
 PROGRESS = 3.0
 """Seconds after which a start that takes long says in the log how far it is, and how often."""
@@ -37,13 +37,17 @@ async def start(
     Raises what the first that fails raises, when the others have been stopped.
     """
     startup.plan(providers)
+    if together and len(providers) > 1:
+        await _Together(scope, providers, startup).run()
+    else:
+        for provider in providers:
+            await _start_one(scope, provider, startup)
+
+
+def say_progress(startup: Startup) -> Callable[[], None]:
+    """Say in the log how far a start is that takes long; what is returned ends that."""
     # As a string, because a handler may format the line when the start has gone on.
-    with loops.every(PROGRESS, lambda: _logger.info("starting: %s", str(startup))):
-        if together and len(providers) > 1:
-            await _Together(scope, providers, startup).run()
-        else:
-            for provider in providers:
-                await _start_one(scope, provider, startup)
+    return loops.every(PROGRESS, lambda: _logger.info("starting: %s", str(startup)))
 
 
 async def _start_one(scope: "OpenScope", provider: Provider, startup: Startup) -> None:
@@ -54,6 +58,23 @@ async def _start_one(scope: "OpenScope", provider: Provider, startup: Startup) -
         startup.ended(provider, failed=True)
         raise
     startup.ended(provider)
+
+
+class _Part:
+    """The part of the app's context that one provider sees, and what it has set there since."""
+
+    def __init__(self, before: Context) -> None:
+        self.before = before
+        self.context = before.copy()
+        self._final: list[binding.Change] | None = None
+
+    def effects(self) -> list[binding.Change]:
+        if self._final is not None:
+            return self._final
+        return binding.changes(self.before, self.context)
+
+    def is_over(self) -> None:
+        self._final = self.effects()
 
 
 class _Together:
@@ -70,34 +91,28 @@ class _Together:
         self._startup = startup
         self._before = scope.context.copy()
         self._ended = {provider: Event() for provider in providers}
-        self._effects: dict[Provider, list[binding.Change]] = {}
+        self._parts: dict[Provider, _Part] = {}
+        self._by_task: dict[object, _Part] = {}
         self._failure: BaseException | None = None
 
     async def run(self) -> None:
-        contexts: dict[object, Context] = {}
-        self._scope.contexts = contexts
+        self._scope.context_for = self._context_for
         try:
             async with create_task_group() as group:
                 for provider in self._ended:
-                    group.start_soon(self._run_one, group, contexts, provider)
+                    group.start_soon(self._run_one, group, provider)
         finally:
-            self._scope.contexts = None
+            self._scope.context_for = None
         if self._failure is not None:
             raise self._failure
         self._put_together()
 
-    async def _run_one(
-        self, group: TaskGroup, contexts: dict[object, Context], provider: Provider
-    ) -> None:
-        graph = self._scope._engine.graph
-        needed = [p for p in graph.needed([provider], at_once=True) if p in self._ended]
-        needed.remove(provider)
-        for each in needed:
-            await self._ended[each].wait()
-        before = self._before.copy()
-        for each in needed:
-            before.run(binding.put, self._effects[each])
-        contexts[loops.current_task()] = context = before.copy()
+    async def _run_one(self, group: TaskGroup, provider: Provider) -> None:
+        for each in self._needs(provider):
+            if each in self._ended:
+                await self._ended[each].wait()
+        part = self._by_task[loops.current_task()] = self._part(provider)
+        binding.put(binding.changes(self._before, part.before))  # for transients, made right here
         try:
             await _start_one(self._scope, provider, self._startup)
         except BaseException as error:
@@ -106,11 +121,30 @@ class _Together:
             self._failure = self._failure or error  # not in a group: it is the user's own error
             group.cancel_scope.cancel()
             return
-        self._effects[provider] = binding.changes(before, context)
+        part.is_over()
         self._ended[provider].set()
+
+    def _needs(self, provider: Provider) -> list[Provider]:
+        *needs, _ = self._scope._engine.graph.needed([provider], at_once=True)
+        return needs
+
+    def _part(self, provider: Provider) -> _Part:
+        part = self._parts.get(provider)
+        if part is None:
+            before = self._before.copy()
+            for each in self._needs(provider):
+                if each in self._parts:
+                    before.run(binding.put, self._parts[each].effects())
+            part = self._parts[provider] = _Part(before)
+        return part
+
+    def _context_for(self, provider: Provider) -> Context:
+        """Where *provider* is made: with the one whose turn it is, or because somebody asks."""
+        part = self._by_task.get(loops.current_task()) or self._part(provider)
+        return part.context
 
     def _put_together(self) -> None:
         assert self._scope.context is not None
         for provider in self._ended:
-            self._scope.context.run(binding.put, self._effects[provider])
+            self._scope.context.run(binding.put, self._parts[provider].effects())
         self._scope.apply_effects(binding.changes(self._before, self._scope.context))

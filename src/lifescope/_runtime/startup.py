@@ -51,7 +51,13 @@ class Startup:
     @property
     def steps(self) -> tuple[StartupStep, ...]:
         """One for each provider, in the order of the start."""
-        return tuple(run.step(provider, self._began) for provider, run in self._runs.items())
+        now = self._ended or time.monotonic()
+        return tuple(run.step(provider, self._began, now) for provider, run in self._runs.items())
+
+    @property
+    def is_at_providers(self) -> bool:
+        """Whether providers are being started; if not, it is the app itself."""
+        return any(step.state != "ready" for step in self.steps)
 
     @property
     def seconds(self) -> float:
@@ -88,8 +94,8 @@ class Startup:
             run.failed = failed
 
     def is_over(self) -> None:
-        """The start is over."""
-        self._ended = time.monotonic()
+        """The start is over, or has failed."""
+        self._ended = self._ended or time.monotonic()
 
 
 class _Run:
@@ -98,13 +104,13 @@ class _Run:
         self.ended: float | None = None
         self.failed = False
 
-    def step(self, provider: Provider, origin: float) -> StartupStep:
+    def step(self, provider: Provider, origin: float, now: float) -> StartupStep:
         if self.began is None:
             return StartupStep(str(provider.key), str(provider), "waiting", None, None)
         state: Literal["starting", "ready", "failed"] = "starting"
         if self.ended is not None:
             state = "failed" if self.failed else "ready"
-        seconds = (self.ended or time.monotonic()) - self.began
+        seconds = (self.ended or now) - self.began
         return StartupStep(str(provider.key), str(provider), state, self.began - origin, seconds)
 
 

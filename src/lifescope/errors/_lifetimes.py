@@ -134,13 +134,17 @@ class StartTimeoutError(LifescopeError, TimeoutError):
     Attributes:
         seconds: The limit.
         report: Who had started, who was at it, and who was waiting.
+        stood_at: The line of users' code at which the factory, or the app's own lifespan, was
+            waiting; None if providers were still being started.
     """
 
     seconds: float
     report: str
+    stood_at: str | None = None
 
     def __str__(self) -> str:
-        return f"the app had not started within {self.seconds:g} seconds: {self.report}"
+        late = f"the app had not started within {self.seconds:g} seconds: {self.report}"
+        return late if self.stood_at is None else f"{late}; it stood at {self.stood_at}"
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
