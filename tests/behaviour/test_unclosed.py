@@ -41,6 +41,7 @@ class A:
 container = Container(provider(A, scope="request"))
 
 async def forgets():
+    asyncio.get_running_loop().slow_callback_duration = 60  # says so with -X dev
     opening = container.open()
     app = await opening.__aenter__()
     if sys.argv[1] == "request":

@@ -96,7 +96,7 @@ async def test_100k_requests_leave_nothing():
         await serve(app, 200)
         objects = tracked()
         await serve(app, REQUESTS)
-        assert abs(tracked() - objects) < 20
+        assert tracked() - objects < 20  # less, where something of another test has died
     assert counts.acquired == counts.released == 2 * (REQUESTS + 200)
 
 
