@@ -118,11 +118,17 @@ class _Together:
         except BaseException as error:
             if loops.is_cancellation(error):
                 raise
-            self._failure = self._failure or error  # not in a group: it is the user's own error
+            self._failed(provider, error)
             group.cancel_scope.cancel()
             return
         part.is_over()
         self._ended[provider].set()
+
+    def _failed(self, provider: Provider, error: BaseException) -> None:
+        if self._failure is None:
+            self._failure = error  # not raised in a group: it is the user's own error
+        else:
+            _logger.error("%s has failed, too", provider, exc_info=error)
 
     def _needs(self, provider: Provider) -> list[Provider]:
         *needs, _ = self._scope._engine.graph.needed([provider], at_once=True)
