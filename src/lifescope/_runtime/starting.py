@@ -47,7 +47,7 @@ async def start(
 def say_progress(startup: Startup) -> Callable[[], None]:
     """Say in the log how far a start is that takes long; what is returned ends that."""
     # As a string, because a handler may format the line when the start has gone on.
-    return loops.every(PROGRESS, lambda: _logger.info("starting: %s", str(startup)))
+    return loops.every(PROGRESS, lambda: _logger.warning("starting: %s", str(startup)))
 
 
 async def _start_one(scope: "OpenScope", provider: Provider, startup: Startup) -> None:
