@@ -148,8 +148,10 @@ def all_jobs(main: Interpreter, pytest_options: list[str], counts: Counts) -> li
     bare = Recipe("wheel-bare", main)
     full = Recipe("wheel-full", main, ("examples",))
     everything = tests(("tests", "examples"), pytest_options, counts)
-    # Server processes take most of the time, and differ little: they are started once.
-    suite = tests(("tests",), ["--ignore=tests/servers", *pytest_options], counts)
+    # Server processes and uvloop take most of the time, and differ little from one interpreter
+    # to the next: they are tested on the main one.
+    less = ["--ignore=tests/servers", "-k", "not uvloop"]
+    suite = tests(("tests",), [*less, *pytest_options], counts)
     others = [
         Job(f"tests {other.minor}", (Recipe("test", other, ("test",), editable=True),), suite)
         for other in other_interpreters(main)
