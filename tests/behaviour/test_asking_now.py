@@ -173,10 +173,10 @@ async def test_calling_a_function_again_compiles_nothing():
 
     async with Container(provider(A, scope="app")).open() as app:
         first = await app.call(work)
-        lines = len(linecache.cache)
+        lines = set(linecache.cache)
         for _ in range(20):
             assert await app.call(work) is first
-        assert len(linecache.cache) == lines
+        assert set(linecache.cache) <= lines
 
 
 @pytest.mark.parametrize("scope", ["app", "request"])

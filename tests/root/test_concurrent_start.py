@@ -262,6 +262,27 @@ async def test_transient_between_sees_what_it_depends_on(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+async def test_transient_that_sets_something_is_seen_by_those_for_whom_it_is_made(
+    kind: str,
+) -> None:
+    """G7: B needs one, and sees what it has set; C needs none."""
+
+    class Between:
+        pass
+
+    async def between() -> AsyncIterator[Between]:
+        variable.set((*variable.get(), "Between"))
+        yield Between()
+
+    container = Container(
+        setting(C, kind=kind, steps=30),
+        setting(B, Between, kind=kind),
+        provider(between, scope="transient", provides=Between),
+    )
+    assert await seen_by(container, B, C) == [("Between",), (), ("Between", "B")]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 async def test_what_is_made_because_it_is_needed_is_seen_by_all_who_need_it(kind: str) -> None:
     """G7: `eager=False` for A, which B and C need: both see what A has set, and it sees nobody."""
     container = Container(

@@ -238,8 +238,10 @@ async def test_equal_value_of_a_middleware_is_its_own() -> None:
     assert told[1] is equal
 
 
-async def test_request_that_starts_in_an_empty_context() -> None:
+@pytest.mark.parametrize("had_value", [False, True])
+async def test_request_that_starts_in_an_empty_context(*, had_value: bool) -> None:
     """G6: As with `uvicorn --reset-contextvars`: it gets what start-up set, and leaves nothing."""
+    token = first.set("before") if had_value else None
     told: list[str] = []
     left: list[dict[Any, Any]] = []
     root = Container(setting(first, "1")).asgi(answering(set_and_tell))
@@ -255,6 +257,8 @@ async def test_request_that_starts_in_an_empty_context() -> None:
             contextvars.Context().run(group.start_soon, request)
     assert told == ["1 unset"]
     assert left == [{}]
+    if token is not None:
+        first.reset(token)
 
 
 async def test_value_from_before_the_start_is_replaced() -> None:

@@ -2,9 +2,10 @@
 
 import inspect
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import ContextDecorator, asynccontextmanager
 from typing import Any, cast
 
+from lifescope import errors
 from lifescope._asgi.protocol import AsgiApp
 from lifescope._declare.signatures import by_name, called_function, read_entry
 from lifescope._model.names import spell_callable
@@ -58,11 +59,26 @@ class AppFactory:
         if inspect.isawaitable(made):
             made = await made
         if not hasattr(made, "__aenter__"):
-            yield made
+            yield self._checked(made)
             return
         async with made as entered:
             # An app that is its own context manager may well return nothing from __aenter__.
-            yield cast("AsgiApp", entered) if callable(entered) else made
+            yield self._checked(entered if callable(entered) else made)
+
+    def _checked(self, made: Any) -> AsgiApp:
+        """What the factory has given, if it can be an app.
+
+        Raises:
+            AppFactoryError: It cannot.
+        """
+        # What @contextmanager makes can be called, too: as a decorator.
+        is_sync = inspect.isgenerator(made) or isinstance(made, ContextDecorator)
+        if callable(made) and not isinstance(made, type) and not is_sync:
+            return cast("AsgiApp", made)
+        given = made.__name__ if isinstance(made, type) else type(made).__name__
+        raise errors.AppFactoryError(
+            factory=self.name, given=given, is_class=isinstance(made, type), is_sync=is_sync
+        )
 
 
 def _is_asgi_app(given: Any) -> bool:

@@ -39,7 +39,7 @@ class InnerLifespan:
         try:
             await app(asgi_scope, self._receive, self._send)
         except Exception:
-            if self._is_asked:
+            if self._is_asked or _has_lifespan(app):
                 raise
             # The ASGI specification's way to say "no lifespan here": an error before receive().
         if self.failure:
@@ -68,3 +68,11 @@ class InnerLifespan:
             await self._start()
         elif message["type"].endswith(".failed"):
             self.failure = message  # told to the server after everything has been released
+
+
+def _has_lifespan(app: object) -> bool:
+    """Whether *app* is one of Starlette, which always has a lifespan.
+
+    If it fails before it is asked to start, its middleware could not be built, say.
+    """
+    return getattr(getattr(app, "router", None), "lifespan_context", None) is not None

@@ -10,7 +10,6 @@ import math
 import traceback
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any
 
 from anyio import CancelScope, current_time
 from anyio.lowlevel import checkpoint_if_cancelled
@@ -90,8 +89,9 @@ class Lifespan:
         try:
             try:
                 await self._live_on(asgi_scope, before)
-            except Exception as error:
-                await self._fail(error)
+            except BaseException as error:
+                if not (loops.is_cancellation(error) or isinstance(error, GeneratorExit)):
+                    await self._fail(error)
                 raise
             if not self._is_told_to_stop and not self._to_caller:
                 await self._until_server_stops(None)  # the factory has dealt with the crash
@@ -261,14 +261,17 @@ class Lifespan:
         error.add_note(f"lifescope: after the crash, {late}")
         return error
 
-    async def _fail(self, error: Exception) -> None:
+    async def _fail(self, error: BaseException) -> None:
         """Tell the server about *error*, and after a crash have it stop."""
         if not self._was_ready:
             error.add_note(f"lifescope: start-up of {self._factory.name}: {self._startup}")
             await self._send(self._failed("startup", error))
             return
-        is_cut_short = self._to_caller or loops.is_being_cancelled()
-        if not self._is_told_to_stop and not is_cut_short:
+        is_ending = loops.is_being_cancelled() or isinstance(error, SystemExit | KeyboardInterrupt)
+        has_crashed = not self._is_told_to_stop and not is_ending
+        if has_crashed and self._to_caller:
+            await self._tell_user(error)
+        elif has_crashed:
             self._exit_code = 1
             _logger.critical("the app has crashed and does not serve any more", exc_info=error)
             await self._until_server_stops(error)
@@ -289,21 +292,25 @@ class Lifespan:
         report = "".join(traceback.format_exception(error))
         return {"type": f"lifespan.{phase}.failed", "message": report}
 
-    async def _until_server_stops(self, error: Exception | None) -> None:
+    async def _until_server_stops(self, error: BaseException | None) -> None:
         """Do what is to be done after a crash, and wait for the server's `lifespan.shutdown`."""
-        on_crash = self._settings.on_crash
-        if on_crash == "stop":
+        if self._settings.on_crash == "stop":
             self._stop = stopping.ask_server()
-        elif on_crash is not None and error is not None:
-            await _call(on_crash, error)
+        elif error is not None:
+            await self._tell_user(error)
+        else:
+            _logger.warning("the app has ended by itself, in good order; it answers 503 now")
         if self._stop is None or self._stop.is_announced:
             await self._receive()
 
-
-async def _call(on_crash: Callable[[BaseException], Any], error: Exception) -> None:
-    try:
-        result = on_crash(error)
-        if inspect.isawaitable(result):
-            await result
-    except Exception:
-        _logger.exception("on_crash itself has failed")
+    async def _tell_user(self, error: BaseException) -> None:
+        """Call the function that `on_crash` is, if it is one."""
+        on_crash = self._settings.on_crash
+        if on_crash is None or on_crash == "stop":
+            return
+        try:
+            result = on_crash(error)
+            if inspect.isawaitable(result):
+                await result
+        except Exception:
+            _logger.exception("on_crash itself has failed")

@@ -158,7 +158,8 @@ class Root:
             async with Block(self, make) as bound:
                 yield dict(bound.state)
         finally:
-            lifespans[0].exit_if_crashed()
+            for each in lifespans:
+                each.exit_if_crashed()
 
     # --- which lifespan -------------------------------------------------------------------
 

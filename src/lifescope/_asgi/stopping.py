@@ -58,7 +58,7 @@ def ask_server() -> Stop:
         return Stop(is_announced=False, needs_error=True)
     handler: Any = signal.getsignal(signal.SIGTERM)
     server: Any = getattr(handler, "__self__", None)
-    if type(server).__module__.partition(".")[0] == "uvicorn" and hasattr(server, "should_exit"):
+    if _is_of_uvicorn(server):
         server.should_exit = True
         return Stop(needs_exit=True)
     name = next((name for name in _SERVERS if name in sys.modules), None)
@@ -76,6 +76,11 @@ def ask_server() -> Stop:
 def hides_errors() -> bool:
     """Whether the server shows nothing of what a lifespan tells it about a failing stop."""
     return "hypercorn" in sys.modules and loops.is_trio()
+
+
+def _is_of_uvicorn(server: object) -> bool:
+    modules = (cls.__module__.partition(".")[0] for cls in type(server).__mro__)
+    return "uvicorn" in modules and hasattr(server, "should_exit")
 
 
 def _is_worker_process() -> bool:

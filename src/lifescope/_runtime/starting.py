@@ -47,7 +47,7 @@ async def start(
 def say_progress(startup: Startup) -> Callable[[], None]:
     """Say in the log how far a start is that takes long; what is returned ends that."""
     # As a string, because a handler may format the line when the start has gone on.
-    return loops.every(PROGRESS, lambda: _logger.info("starting: %s", str(startup)))
+    return loops.every(PROGRESS, lambda: _logger.warning("starting: %s", str(startup)))
 
 
 async def _start_one(scope: "OpenScope", provider: Provider, startup: Startup) -> None:
@@ -118,11 +118,17 @@ class _Together:
         except BaseException as error:
             if loops.is_cancellation(error):
                 raise
-            self._failure = self._failure or error  # not in a group: it is the user's own error
+            self._failed(provider, error)
             group.cancel_scope.cancel()
             return
         part.is_over()
         self._ended[provider].set()
+
+    def _failed(self, provider: Provider, error: BaseException) -> None:
+        if self._failure is None:
+            self._failure = error  # not raised in a group: it is the user's own error
+        else:
+            _logger.error("%s has failed, too", provider, exc_info=error)
 
     def _needs(self, provider: Provider) -> list[Provider]:
         *needs, _ = self._scope._engine.graph.needed([provider], at_once=True)

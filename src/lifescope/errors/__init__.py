@@ -23,6 +23,7 @@ LifescopeError
 ├── WrongValueError                  a provider that gives something else (also TypeError)
 ├── AcquisitionLoopError             an acquisition that waits for itself
 ├── AcquisitionTimeoutError          an acquisition took too long (also TimeoutError)
+├── AppFactoryError                  an app factory that gives no app (also TypeError)
 ├── StartTimeoutError                the start of the app took too long (also TimeoutError)
 ├── CrashError                       a task that a provider runs has failed
 ├── ServerClosedError                a server is to start that has been closed (also RuntimeError)
@@ -58,6 +59,7 @@ from lifescope.errors._graph import (
 from lifescope.errors._lifetimes import (
     AcquisitionLoopError,
     AcquisitionTimeoutError,
+    AppFactoryError,
     ClientDisconnectedError,
     CrashError,
     NoYieldError,
@@ -74,6 +76,7 @@ __all__ = [
     "AcquisitionLoopError",
     "AcquisitionTimeoutError",
     "AmbiguousContextManagerError",
+    "AppFactoryError",
     "CaptiveDependencyError",
     "ClientDisconnectedError",
     "CrashError",

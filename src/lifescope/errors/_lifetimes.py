@@ -10,6 +10,7 @@ from lifescope.errors._base import LifescopeError
 __all__ = [
     "AcquisitionLoopError",
     "AcquisitionTimeoutError",
+    "AppFactoryError",
     "ClientDisconnectedError",
     "CrashError",
     "NoYieldError",
@@ -125,6 +126,33 @@ class AcquisitionTimeoutError(LifescopeError, TimeoutError):
             f"{self.provider} was not acquired within {self.seconds:g} seconds and was "
             f"cancelled; it stood at {self.stood_at}"
         )
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class AppFactoryError(LifescopeError, TypeError):
+    """Raised at start when the app factory gives something that is no ASGI app.
+
+    Attributes:
+        factory: The factory.
+        given: The name of the class that it gave, or of that of the object.
+        is_class: It gave a class, not an object.
+        is_sync: It gave a generator or a context manager that is not async.
+    """
+
+    factory: str
+    given: str
+    is_class: bool = False
+    is_sync: bool = False
+
+    def __str__(self) -> str:
+        if self.is_class:
+            return f"{self.factory} gave the class {self.given}, not an app; call it"
+        if self.is_sync:
+            advice = "a factory that yields the app is an async function: async def, yield"
+        else:
+            advice = "is a return missing?" if self.given == "NoneType" else "it gives the app"
+        what = "None" if self.given == "NoneType" else f"an object of type {self.given}"
+        return f"{self.factory} gave {what}, which is no ASGI app; {advice}"
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
