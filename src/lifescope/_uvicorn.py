@@ -43,6 +43,7 @@ class Uvicorn:
             while not self._server.started and not task.done():  # noqa: ASYNC110
                 await asyncio.sleep(self.POLL)
         except asyncio.CancelledError:
+            self.hurry()
             await self.stop(0)
             raise
         if task.done():

@@ -127,6 +127,13 @@ class Recorder:
         await self.go_on.wait()
         await send({"type": "http.response.body", "body": b"two"})
 
+    async def _flood(self, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:  # until the client has had enough
+            message = {"type": "http.response.body", "body": b"more" * 2**16, "more_body": True}
+            self.hangs.set()
+            await send(message)
+
     async def _echo(self, receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "websocket.accept"})

@@ -5,10 +5,12 @@ import socket
 import ssl
 import stat
 import sys
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import pytest
+from uvicorn import Config
 
 from lifescope.server import Server, serve
 from server.apps import Recorder, get, limited
@@ -166,6 +168,9 @@ async def test_addresses_that_contradict_each_other(app: Recorder) -> None:
         serve(app.root, sockets=[given], uds="somewhere")
 
 
+@pytest.mark.skipif(
+    "ssl_context_factory" not in signature(Config).parameters, reason="this uvicorn is too old"
+)
 @limited
 async def test_tls_shows_in_the_url(app: Recorder) -> None:
     """However it was asked for."""

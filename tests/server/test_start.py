@@ -198,6 +198,27 @@ async def test_uvicorn_that_exits_does_not_end_the_event_loop(
 
 
 @limited
+async def test_cancelling_while_uvicorn_starts(
+    app: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The app stops in order, and uvicorn is not left behind."""
+    before = tasks()
+
+    async def startup(self: Any, sockets: Any = None) -> None:
+        app.hangs.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("uvicorn.Server.startup", startup)
+    starting = asyncio.create_task(serve(app.root).start_serving())
+    await app.hangs.wait()
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert app.events[-1] == "closes"
+    assert tasks() == before
+
+
+@limited
 async def test_options_reach_uvicorn(app: Recorder) -> None:
     """Those that serve() does not know are settings of uvicorn's."""
     async with serve(app.root, headers=[("x-made-by", "test")], server_header=False) as server:

@@ -13,7 +13,7 @@ import uvicorn
 from uvicorn import protocols
 
 from lifescope import _uvicorn
-from lifescope.server import serve
+from lifescope.server import Server, serve
 from server.apps import Recorder, ask, connect, left, limited
 
 SOURCES = sorted(Path(protocols.__path__[0]).rglob("*.py"))
@@ -114,14 +114,56 @@ async def test_each_set_tells_when_it_is_empty(app: Recorder) -> None:
     async with serve(app.root, graceful_timeout=3600) as server:
         await ask(connection := await connect(server), "/stream")
         await connection[0].readuntil(b"one ")
-        uses = server._uvicorn
-        assert isinstance(uses, _uvicorn.Direct)
+        uses = direct(server)
         assert (len(uses._connections), len(uses._tasks)) == (1, 1)
         server.close()
         asyncio.get_running_loop().call_later(0.01, app.go_on.set)
         await server.wait_closed()
         assert (len(uses._connections), len(uses._tasks)) == (0, 0)
     assert b"two" in await left(connection)
+
+
+def direct(server: Server) -> _uvicorn.Direct:
+    assert isinstance(server._uvicorn, _uvicorn.Direct)
+    return server._uvicorn
+
+
+@pytest.mark.anyio
+@limited
+async def test_client_that_does_not_read_is_cut_off(app: Recorder) -> None:
+    """What is left to be sent would keep its connection open for ever."""
+    async with serve(app.root, graceful_timeout=0.01) as server:
+        uses = direct(server)
+        await ask(connection := await connect(server), "/flood")
+        await app.hangs.wait()
+    assert app.events[-3:] == ["flood is cancelled", "leaves", "closes"]
+    assert not uses._connections
+    await left(connection)
+
+
+@pytest.mark.anyio
+@limited
+async def test_connection_that_comes_in_during_the_stop_is_ended(app: Recorder) -> None:
+    """One whose TLS handshake has taken until now, say."""
+
+    class Late:
+        def shutdown(self) -> None:
+            app.events.append("late one ends")
+            uses._connections.discard(self)
+
+    async with serve(app.root, graceful_timeout=3600) as server:
+        uses = direct(server)
+        await ask(connection := await connect(server), "/stream")
+        await connection[0].readuntil(b"one ")
+        server.close()
+        while any(listener.is_serving() for listener in uses._server.servers):  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        for _ in range(2 * _uvicorn._TO_RUN):
+            await asyncio.sleep(0)
+        uses._connections.add(Late())
+        app.go_on.set()
+    await left(connection)
+    assert "late one ends" in app.events
 
 
 def test_without_uvicorn_the_import_says_what_to_install() -> None:
