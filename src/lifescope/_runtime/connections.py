@@ -1,10 +1,9 @@
 """The connection of a request as Starlette's objects, made when first asked for.
 
-Starlette is imported only where somebody has asked for one of its classes, and so has
-imported it already.
+Starlette is not imported: somebody has asked for one of its classes, and has done so.
 """
 
-import sys
+from functools import lru_cache
 from typing import Any, Protocol
 
 __all__ = ["Connection", "given_in", "make"]
@@ -37,10 +36,14 @@ def make(form: type, connection: Connection) -> Any:
 
 def given_in(arguments: tuple[Any, ...]) -> Any:
     """The connection among the arguments of an endpoint, None if there is none."""
-    requests = sys.modules.get("starlette.requests")
-    if requests is None:
-        return None
     for argument in arguments:
-        if isinstance(argument, requests.HTTPConnection):
+        if _is_connection(type(argument)):
             return argument
     return None
+
+
+@lru_cache(256)
+def _is_connection(cls: type) -> bool:
+    """Whether it is a class of connections; kept, as to ask an abstract class takes long."""
+    names = ((base.__module__, base.__qualname__) for base in cls.__mro__)
+    return ("starlette.requests", "HTTPConnection") in names
