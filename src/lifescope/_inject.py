@@ -204,11 +204,26 @@ def _told_to(
     endpoint. What leaves other injected functions may still be caught by the endpoint, and is
     no outcome of the scope.
     """
-    connection = connections.given_in((*args, *kwargs.values()))
-    request = next((each for each in scope.outwards() if each.name == REQUEST), None)
-    if connection is None or request is None:
+    arguments = (*args, *kwargs.values())
+    connection = connections.given_in(arguments)
+    if connection is None and not connections.is_asgi_call(arguments):
         return nullcontext()
+    request = next((each for each in scope.outwards() if each.name == REQUEST), None)
+    if request is None:
+        return nullcontext()
+    if connection is None:
+        return _recorded(request)
     return request.endpoint(dict.fromkeys(connections.keys_of(connection), connection))
+
+
+@contextmanager
+def _recorded(request: OpenScope) -> Generator[None]:
+    """The boundary of an ASGI app. It may be middleware, so there may be endpoints inside."""
+    try:
+        yield
+    except BaseException as error:
+        request.record_failure(error)
+        raise
 
 
 @contextmanager

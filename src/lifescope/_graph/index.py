@@ -18,12 +18,15 @@ from lifescope._model.provider import Edge, Kind, Parameter, Provider
 from lifescope._model.relations import RELATIONS, Background
 from lifescope._model.scopes import REQUEST, TRANSIENT, ScopeOrder
 
-__all__ = ["Index"]
+__all__ = ["Index", "is_connection"]
 
 _CONNECTIONS = {
     ("starlette.requests", "Request"),
     ("starlette.requests", "HTTPConnection"),
     ("starlette.websockets", "WebSocket"),
+    ("litestar.connection.request", "Request"),
+    ("litestar.connection.websocket", "WebSocket"),
+    ("litestar.connection.base", "ASGIConnection"),
 }
 
 _DEEPEST = 20
@@ -275,12 +278,12 @@ class Index:
         if key.name is not None or not isinstance(cls, type):
             return None
         if key.form is not cls:  # Request[State] is the same object as Request
-            return self.find(Key(cls)) if _is_connection(cls) else None
+            return self.find(Key(cls)) if is_connection(cls) else None
         if cls is Background:
             return Provider((key,), TRANSIENT, Kind.BACKGROUND, cls)
         if getattr(cls, "__lifescope_open_scope__", False):
             return Provider((key,), TRANSIENT, Kind.SCOPE, cls)
-        if _is_connection(cls) and REQUEST in self.scopes:
+        if is_connection(cls) and REQUEST in self.scopes:
             return Provider((key,), REQUEST, Kind.SUPPLIED, cls)
         return None
 
@@ -293,5 +296,6 @@ def _endless(provider: Provider) -> errors.InvalidProviderError:
     )
 
 
-def _is_connection(cls: type) -> bool:
+def is_connection(cls: type) -> bool:
+    """Whether *cls* is a framework's class for connections, a key of every request scope."""
     return (cls.__module__, cls.__qualname__) in _CONNECTIONS

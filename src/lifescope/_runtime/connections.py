@@ -1,13 +1,21 @@
-"""The connection of a request as Starlette's objects, made when first asked for.
+"""The connection of a request as a framework's object, made when first asked for.
 
-Starlette is imported only where somebody has asked for one of its classes, and so has
+A framework is imported only where somebody has asked for one of its classes, and so has
 imported it already.
 """
 
 import sys
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-__all__ = ["Connection", "given_in", "keys_of", "make"]
+from lifescope._graph.index import is_connection
+
+__all__ = ["Connection", "given_in", "is_asgi_call", "keys_of", "make"]
+
+_FOR_BOTH = {"starlette": "HTTPConnection", "litestar": "ASGIConnection"}
+"""The base classes of what each framework makes for requests and for WebSockets."""
+
+_MODULES = {"starlette.requests": "HTTPConnection", "litestar.connection.base": "ASGIConnection"}
+"""Where they are."""
 
 
 class Connection(Protocol):
@@ -25,31 +33,37 @@ class Connection(Protocol):
 
 
 def make(form: type, connection: Connection) -> Any:
-    """A `Request`, `WebSocket` or `HTTPConnection` for *connection*."""
+    """A `Request`, a `WebSocket` or what fits both for *connection*."""
     asgi_scope = connection.asgi_scope
+    for_both = _FOR_BOTH[form.__module__.partition(".")[0]]
+    kind = "Request" if asgi_scope["type"] == "http" else "WebSocket"
+    if form.__qualname__ not in (kind, for_both):
+        raise LookupError(f"this connection is a {kind}; ask for {for_both}, which fits both")
     if form.__qualname__ == "HTTPConnection":
         return form(asgi_scope)
-    kind = "Request" if asgi_scope["type"] == "http" else "WebSocket"
-    if form.__qualname__ != kind:
-        raise LookupError(f"this connection is a {kind}; ask for HTTPConnection, which fits both")
     return form(asgi_scope, connection.receive, connection.send)
 
 
 def given_in(arguments: tuple[Any, ...]) -> Any:
     """The connection among the arguments of an endpoint, None if there is none."""
-    requests = sys.modules.get("starlette.requests")
-    if requests is None:
-        return None
-    for argument in arguments:
-        if isinstance(argument, requests.HTTPConnection):
-            return argument
-    return None
+    bases = tuple(
+        getattr(sys.modules[module], name)
+        for module, name in _MODULES.items()
+        if module in sys.modules
+    )
+    return next((argument for argument in arguments if isinstance(argument, bases)), None)
+
+
+def is_asgi_call(arguments: tuple[Any, ...]) -> bool:
+    """Whether these are the three arguments of an ASGI app: a connection's, and two functions."""
+    has_scope = any(
+        isinstance(argument, dict)
+        and cast("dict[str, Any]", argument).get("type") in ("http", "websocket")
+        for argument in arguments
+    )
+    return has_scope and sum(map(callable, arguments)) >= 2
 
 
 def keys_of(connection: Any) -> list[type]:
     """The keys under which a framework's own connection object is handed in."""
-    from starlette.requests import HTTPConnection, Request
-    from starlette.websockets import WebSocket
-
-    kinds: tuple[type, ...] = (Request, WebSocket, HTTPConnection)
-    return [kind for kind in kinds if isinstance(connection, kind)]
+    return [cls for cls in type(connection).__mro__ if is_connection(cls)]
