@@ -206,14 +206,10 @@ def _told_to(
     """
     arguments = (*args, *kwargs.values())
     connection = connections.given_in(arguments)
-    if connection is None and not connections.is_asgi_call(arguments):
-        return nullcontext()
-    request = next((each for each in scope.outwards() if each.name == REQUEST), None)
-    if request is None:
-        return nullcontext()
-    if connection is None:
-        return _recorded(request)
-    return request.endpoint(dict.fromkeys(connections.keys_of(connection), connection))
+    if connection is not None:
+        return scope.endpoint(connection)
+    request = scope.around(REQUEST) if connections.is_asgi_call(arguments) else None
+    return nullcontext() if request is None else _recorded(request)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from lifescope._model.provider import Edge, Kind, Parameter, Provider
 from lifescope._model.relations import RELATIONS, Background
 from lifescope._model.scopes import REQUEST, TRANSIENT, ScopeOrder
 
-__all__ = ["Index", "is_connection"]
+__all__ = ["Index"]
 
 _CONNECTIONS = {
     ("starlette.requests", "Request"),
@@ -278,12 +278,12 @@ class Index:
         if key.name is not None or not isinstance(cls, type):
             return None
         if key.form is not cls:  # Request[State] is the same object as Request
-            return self.find(Key(cls)) if is_connection(cls) else None
+            return self.find(Key(cls)) if _is_connection(cls) else None
         if cls is Background:
             return Provider((key,), TRANSIENT, Kind.BACKGROUND, cls)
         if getattr(cls, "__lifescope_open_scope__", False):
             return Provider((key,), TRANSIENT, Kind.SCOPE, cls)
-        if is_connection(cls) and REQUEST in self.scopes:
+        if _is_connection(cls) and REQUEST in self.scopes:
             return Provider((key,), REQUEST, Kind.SUPPLIED, cls)
         return None
 
@@ -296,6 +296,5 @@ def _endless(provider: Provider) -> errors.InvalidProviderError:
     )
 
 
-def is_connection(cls: type) -> bool:
-    """Whether *cls* is a framework's class for connections, a key of every request scope."""
+def _is_connection(cls: type) -> bool:
     return (cls.__module__, cls.__qualname__) in _CONNECTIONS

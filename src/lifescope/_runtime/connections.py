@@ -7,9 +7,7 @@ imported it already.
 import sys
 from typing import Any, Protocol, cast
 
-from lifescope._graph.index import is_connection
-
-__all__ = ["Connection", "given_in", "is_asgi_call", "keys_of", "make"]
+__all__ = ["Connection", "given_in", "is_asgi_call", "make"]
 
 _FOR_BOTH = {"starlette": "HTTPConnection", "litestar": "ASGIConnection"}
 """The base classes of what each framework makes for requests and for WebSockets."""
@@ -46,11 +44,8 @@ def make(form: type, connection: Connection) -> Any:
 
 def given_in(arguments: tuple[Any, ...]) -> Any:
     """The connection among the arguments of an endpoint, None if there is none."""
-    bases = tuple(
-        getattr(sys.modules[module], name)
-        for module, name in _MODULES.items()
-        if module in sys.modules
-    )
+    known = [getattr(sys.modules.get(module), name, None) for module, name in _MODULES.items()]
+    bases = tuple(base for base in known if base is not None)
     return next((argument for argument in arguments if isinstance(argument, bases)), None)
 
 
@@ -62,8 +57,3 @@ def is_asgi_call(arguments: tuple[Any, ...]) -> bool:
         for argument in arguments
     )
     return has_scope and sum(map(callable, arguments)) >= 2
-
-
-def keys_of(connection: Any) -> list[type]:
-    """The keys under which a framework's own connection object is handed in."""
-    return [cls for cls in type(connection).__mro__ if is_connection(cls)]

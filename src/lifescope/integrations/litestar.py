@@ -16,10 +16,9 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from litestar import Controller, Request, Router, WebSocket, di, params
+from litestar import Controller, Router, di, params
 from litestar.concurrency import sync_to_thread
 from litestar.config.app import AppConfig
-from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler, HTTPRouteHandler
 from litestar.plugins import InitPlugin
 from litestar.routes import HTTPRoute
@@ -107,8 +106,7 @@ def _request_scope() -> OpenScope | None:
 async def _meet(connection: Any, _: BaseRouteHandler) -> None:
     """A guard that refuses nobody: providers get the connection that the handler gets."""
     if (scope := _request_scope()) is not None:
-        kinds: tuple[type, ...] = (Request, WebSocket, ASGIConnection)
-        scope.supply({kind: connection for kind in kinds if isinstance(connection, kind)})
+        scope.supply_connection(connection)
 
 
 async def _record(error: Exception, _: Any) -> None:
