@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -83,29 +83,39 @@ class Client:
         self._app = app
         self._state = running.state
 
-    async def ask(self, path: str = "/", *, query: str = "", body: bytes = b"") -> Exchange:
+    async def ask(
+        self, *, query: str = "", body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> Exchange:
         """Send a POST request, and wait for the end of everything that belongs to it."""
-        async with self.connection(path, query=query) as exchange:
+        async with self.connection(query=query, headers=headers) as exchange:
             exchange.say({"type": "http.request", "body": body, "more_body": False})
         return exchange
 
     @asynccontextmanager
-    async def connection(self, path: str = "/", *, query: str = "") -> AsyncIterator[Exchange]:
+    async def connection(
+        self,
+        *,
+        query: str = "",
+        headers: Mapping[str, str] | None = None,
+        spec_version: str = "2.3",
+    ) -> AsyncIterator[Exchange]:
         """A POST request; after the block, what belongs to it is awaited."""
+        sent = {"content-type": "application/json", **(headers or {})}
         asgi_scope = {
-            **http_scope(path, state=self._state),
+            **http_scope(state=self._state),
+            "asgi": {"version": "3.0", "spec_version": spec_version},
             "method": "POST",
             "query_string": query.encode(),
-            "headers": [(b"content-type", b"application/json")],
+            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
         }
         async with self._running(asgi_scope) as exchange:
             yield exchange
 
     @asynccontextmanager
-    async def websocket(self, path: str = "/") -> AsyncIterator[Exchange]:
+    async def websocket(self) -> AsyncIterator[Exchange]:
         """A WebSocket, to which the client has said `websocket.connect`."""
         asgi_scope = {
-            **http_scope(path, state=self._state),
+            **http_scope(state=self._state),
             "type": "websocket",
             "scheme": "ws",
             "subprotocols": [],

@@ -156,6 +156,25 @@ def fastapi_by_dependency(end: End) -> Any:
     return app
 
 
+def fastapi_shared(end: End) -> Any:
+    """Endpoint and dependency have asked for one and the same session."""
+    app = fastapi()
+
+    async def written(session: Inject[AsyncSession]) -> AsyncSession:
+        await write(session, "dependency")
+        return session
+
+    @app.post("/")
+    async def endpoint(
+        session: Inject[AsyncSession], other: Annotated[AsyncSession, Depends(written)]
+    ) -> Response:
+        assert session is other
+        await write(session)
+        return end()
+
+    return app
+
+
 def fastapi_generator_dependency(end: End) -> Any:
     """A dependency with `yield` writes after the endpoint, too."""
     app = fastapi()
@@ -357,6 +376,11 @@ class Site:
         return self.make.__name__
 
     @property
+    def is_injected(self) -> bool:
+        """Whether an adapter sees the endpoint, and not only the root."""
+        return "call" in self.scopes
+
+    @property
     def is_fastapi(self) -> bool:
         return str(self).startswith("fastapi")
 
@@ -366,6 +390,7 @@ REQUEST = ("request",)
 OTHERS = [
     Site(fastapi_sync),
     Site(fastapi_by_dependency),
+    Site(fastapi_shared, entries=("dependency", "written")),
     Site(fastapi_generator_dependency, entries=("afterwards", "written")),
     Site(fastapi_nested),
     Site(fastapi_by_hand, REQUEST),

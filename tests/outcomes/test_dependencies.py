@@ -194,6 +194,7 @@ AFTER = [
 ]
 
 
+@pytest.mark.usefixtures("both_paths")
 @pytest.mark.parametrize("case", AFTER, ids=str)
 async def test_error_after_the_session_was_asked_for(
     case: Case, scope: str, database: Database
@@ -256,6 +257,7 @@ async def test_error_before_the_endpoint_has_asked(case: Case, sqlite: SQLite) -
         assert await sqlite.entries() == []
 
 
+@pytest.mark.usefixtures("both_paths")
 @pytest.mark.parametrize("fails", [False, True], ids=["succeeds", "fails"])
 async def test_dependency_that_ends_after_the_response(
     scope: str, database: Database, *, fails: bool
@@ -280,6 +282,7 @@ async def test_dependency_that_ends_after_the_response(
         assert await database.entries() == ([] if is_lost else ["written"])
 
 
+@pytest.mark.usefixtures("both_paths")
 @pytest.mark.parametrize("refuses", [False, True], ids=["succeeds", "fails"])
 async def test_session_of_a_request_and_one_of_a_call(
     empty_postgresql: Database, *, refuses: bool

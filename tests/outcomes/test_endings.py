@@ -122,6 +122,7 @@ async def see(site: Site, ending: Ending, scope: str, database: Database) -> Non
     assert (answer.error is not None) == (status == 500)
 
 
+@pytest.mark.usefixtures("both_paths")
 @pytest.mark.parametrize(("site", "ending", "scope"), cases(PLAIN, ENDINGS))
 async def test_what_the_database_has(
     site: Site, ending: Ending, scope: str, database: Database
@@ -130,9 +131,22 @@ async def test_what_the_database_has(
     await see(site, ending, scope, database)
 
 
-@pytest.mark.parametrize(("site", "ending", "scope"), cases(OTHERS, COMMON))
-async def test_every_way_to_write_an_endpoint(
+INJECTED = [site for site in OTHERS if site.is_injected]
+
+
+@pytest.mark.usefixtures("both_paths")
+@pytest.mark.parametrize(("site", "ending", "scope"), cases(INJECTED, COMMON))
+async def test_every_way_to_inject(site: Site, ending: Ending, scope: str, sqlite: SQLite) -> None:
+    """It is the same however the session gets into the endpoint."""
+    await see(site, ending, scope, sqlite)
+
+
+BY_HAND = [site for site in OTHERS if not site.is_injected]
+
+
+@pytest.mark.parametrize(("site", "ending", "scope"), cases(BY_HAND, COMMON))
+async def test_endpoint_that_is_not_injected_into(
     site: Site, ending: Ending, scope: str, sqlite: SQLite
 ) -> None:
-    """It is the same however the endpoint is written, and also if nothing is injected into it."""
+    """It is the same if somebody has asked the scope, here or in a middleware."""
     await see(site, ending, scope, sqlite)
