@@ -31,6 +31,17 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
+@pytest.fixture(params=["fitted", "public"])
+def both_paths(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Runs a test with the routes of apps as the start fits them, and with them left alone.
+
+    The latter is how routes behave that are added later, or that look different.
+    """
+    if request.param == "public":
+        monkeypatch.setattr("lifescope._asgi.lifespan.bound_endpoints", lambda app: None)
+    return str(request.param)
+
+
 class EventLog:
     """What happened, in order. It only grows."""
 

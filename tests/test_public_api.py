@@ -19,6 +19,7 @@ import lifescope.errors
 ROOT = Path(__file__).parents[1]
 PUBLIC_MODULES = [
     "lifescope",
+    "lifescope.adapters",
     "lifescope.errors",
     "lifescope.integrations.fastapi",
     "lifescope.integrations.starlette",
@@ -61,7 +62,7 @@ def test_star_import_gives_all(module: str) -> None:
 
 def test_package_has_no_other_public_names() -> None:
     """What is importable from `lifescope` without an underscore is public, or a submodule."""
-    modules = {"cli", "errors", "integrations", "server"}
+    modules = {"adapters", "cli", "errors", "integrations", "server"}
     names = {name for name in vars(lifescope) if not name.startswith("_")}
     assert names - modules == set(lifescope.__all__)
 

@@ -97,6 +97,7 @@ class Container:
         stop_timeout: float = GRACE,
         on_crash: OnCrash = "stop",
         start_on_request: bool = False,
+        is_failure: Callable[[Exception], bool] | None = None,
     ) -> Root:
         """The composition root: an ASGI app that opens the app scope in its lifespan.
 
@@ -131,6 +132,10 @@ class Container:
             start_on_request: Start when the first request comes in, if no lifespan has been
                 run: for servers that send none. Whether everything is released then depends
                 on how the event loop ends.
+            is_failure: Whether an exception that leaves an endpoint, or a function with a
+                scope "call" of its own, is a failure: providers then see it at their `yield`,
+                also where the framework turns it into a response. By default every one is.
+                What leaves the app itself, and a cancellation, always are.
 
         Raises:
             GraphError: Nothing provides a parameter of the factory.
@@ -146,6 +151,7 @@ class Container:
             stop_timeout=stop_timeout,
             on_crash=on_crash,
             start_on_request=start_on_request,
+            is_failure=is_failure,
         )
         return Root(lambda: self._engines.current, app_factory, settings)
 

@@ -17,7 +17,7 @@ from lifescope._declare.decorator import local_names
 from lifescope._declare.signatures import injected_names, read_entry
 from lifescope._model.keys import InjectMarker, Key
 from lifescope._model.names import place_of, spell_callable
-from lifescope._model.scopes import CALL, REQUEST
+from lifescope._model.scopes import CALL
 from lifescope._runtime import connections, loops
 from lifescope._runtime.binding import apply, current, find_scope, undo
 from lifescope._runtime.engine import Engine
@@ -205,10 +205,7 @@ def _told_to(
     no outcome of the scope.
     """
     connection = connections.given_in((*args, *kwargs.values()))
-    request = next((each for each in scope.outwards() if each.name == REQUEST), None)
-    if connection is None or request is None:
-        return nullcontext()
-    return request.endpoint(dict.fromkeys(connections.keys_of(connection), connection))
+    return nullcontext() if connection is None else scope.endpoint(connection)
 
 
 @contextmanager

@@ -46,6 +46,8 @@ def test_order():
         assert client.get("/orders/1").status_code == 200
 """
 
+pytestmark = pytest.mark.usefixtures("both_paths")
+
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[types.ModuleType]:

@@ -17,6 +17,8 @@ from lifescope.integrations.fastapi import Inject
 
 Messages = list[dict[str, Any]]
 
+pytestmark = pytest.mark.usefixtures("both_paths")
+
 
 class Unit:
     pass

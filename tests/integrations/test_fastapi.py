@@ -47,6 +47,8 @@ from lifescope import (
 )
 from lifescope.integrations.fastapi import Inject
 
+pytestmark = pytest.mark.usefixtures("both_paths")
+
 SCOPES = ["request", "call"]
 
 

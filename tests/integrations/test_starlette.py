@@ -23,6 +23,8 @@ from integrations.driving import Noting, Receive, Send, Serve, Session, open_ses
 from lifescope import Container, MissingProviderError, NoScopeError, current_scope, provider
 from lifescope.integrations.starlette import Inject, inject
 
+pytestmark = pytest.mark.usefixtures("both_paths")
+
 SCOPES = ["request", "call"]
 
 

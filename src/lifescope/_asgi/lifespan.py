@@ -16,6 +16,7 @@ from anyio.lowlevel import checkpoint_if_cancelled
 
 from lifescope import errors
 from lifescope._asgi import stopping
+from lifescope._asgi.endpoints import bound_endpoints
 from lifescope._asgi.factories import AppFactory
 from lifescope._asgi.inner import InnerLifespan
 from lifescope._asgi.live import Live, Phase
@@ -132,6 +133,7 @@ class Lifespan:
             scope._guard = scope._guard or guards.enter_early(loops.current_task())
             scope.on_crash = self._crashed
             scope.stop_timeout = settings.stop_timeout
+            scope.is_failure = settings.is_failure
             live = self._live = Live(scope, asgi_scope.setdefault("state", {}), self._startup)
 
             async def started() -> None:
@@ -173,6 +175,7 @@ class Lifespan:
         await checkpoint_if_cancelled()  # too late, or something has crashed: see `_limit`
         self._limit.deadline = math.inf
         self._start_is_over()
+        bound_endpoints(live.app)
         live.changes = binding.changes(before, binding.snapshot(), self._settings.exclude)
         live.phase = Phase.READY
         self._ready(live)

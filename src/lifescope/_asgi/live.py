@@ -103,7 +103,9 @@ class Live:
         """
         connection.is_ending = True
         if error is None and connection.is_gone and request.failure is None:
-            request.record_failure(errors.ClientDisconnectedError())
+            request.failure = (
+                errors.ClientDisconnectedError()
+            )  # a cancellation, whatever the policy
         failure: BaseException | None = None
         try:
             await self._close(request, error)
@@ -129,7 +131,7 @@ class Live:
                 await scope.close(error)
             return
         if scope.failure is not None:
-            parent.record_failure(scope.failure)
+            parent.failure = scope.failure
         try:
             await scope.close(error)
         except BaseException as failure:

@@ -1,4 +1,4 @@
-"""What the endpoints of an app ask for, read from its routes when it starts.
+"""The routes of an app, as far as they can be read: what leads to endpoints, and their keys.
 
 Nothing is imported here: frameworks are recognised by the shape of their objects. Where an
 app has another shape, nobody knows what it asks for, and everything counts.
@@ -10,59 +10,83 @@ from typing import Any
 
 from lifescope._model.keys import Key, as_key
 
-__all__ = ["entry_keys"]
+__all__ = ["entry_keys", "leaves"]
 
-
-class _UnknownShapeError(Exception):
-    pass
+_KNOWN = ("starlette", "fastapi")
+"""Apps of theirs without routes, such as static files, ask for nothing."""
 
 
 def entry_keys(app: Any) -> list[Key] | None:
     """The keys that the endpoints of *app* ask for; None where its routes cannot be read."""
     keys: dict[Key, None] = {}
-    try:
-        for key in _keys_of_app(app, set()):
-            keys[key] = None
-    except _UnknownShapeError:
-        return None
+    for leaf in leaves(app):
+        found = _keys_of_leaf(leaf)
+        if found is None:
+            return None
+        keys.update(dict.fromkeys(found))
     return list(keys)
 
 
-def _keys_of_app(app: Any, seen: set[int]) -> Iterator[Key]:
+def leaves(app: Any) -> Iterator[Any]:
+    """What is at the end of the routes of *app*, itself if it has none.
+
+    Each is an object with the attribute `app`, which serves the route, or an app. Those of
+    FastAPI have a `dependant`, too, and those of Starlette at least an `endpoint`.
+    """
+    return _leaves_of_app(app, app, set())
+
+
+def _leaves_of_app(app: Any, holder: Any, seen: set[int]) -> Iterator[Any]:
     if id(app) in seen:
         return
     seen.add(id(app))
     routes: Any = getattr(app, "routes", None)
     if hasattr(routes, "__iter__"):
         for route in routes:
-            yield from _keys_of_route(route, seen)
+            yield from _leaves_of_route(route, seen)
     elif hasattr(app, "app"):  # middleware around an app
-        yield from _keys_of_app(app.app, seen)
+        yield from _leaves_of_app(app.app, app, seen)
     elif type(app).__module__.partition(".")[0] not in _KNOWN:
-        raise _UnknownShapeError
+        yield holder
 
 
-_KNOWN = ("starlette", "fastapi")
-"""Apps of theirs without routes, such as static files, ask for nothing."""
-
-
-def _keys_of_route(route: Any, seen: set[int]) -> Iterator[Key]:
+def _leaves_of_route(route: Any, seen: set[int]) -> Iterator[Any]:
+    starlette_route = getattr(route, "starlette_route", None)
+    endpoint = getattr(route, "endpoint", None)
     if hasattr(route, "effective_candidates"):  # FastAPI: a router that was included
         for each in route.effective_candidates():
-            yield from _keys_of_route(each, seen)
-        return
-    dependant, endpoint = getattr(route, "dependant", None), getattr(route, "endpoint", None)
-    original = getattr(route, "original_route", None)
-    if dependant is not None:
-        yield from _keys_of_dependant(dependant)
-    if endpoint is not None:
-        yield from _keys_of_endpoint(endpoint, seen)
-    elif original is not None:
-        yield from _keys_of_route(original, seen)
-    elif hasattr(route, "app") or hasattr(route, "routes"):
-        yield from _keys_of_app(route.app if hasattr(route, "app") else route, seen)
+            yield from _leaves_of_route(each, seen)
+    elif starlette_route is not None:  # FastAPI: a route of such a router
+        yield from _leaves_of_route(starlette_route, seen)
+    elif _is_app(endpoint) and getattr(route, "dependant", None) is None:
+        yield from _leaves_of_app(endpoint, route, seen)
+    elif endpoint is not None:
+        yield route
+    elif hasattr(route, "app"):  # a mounted app
+        yield from _leaves_of_app(route.app, route, seen)
+    elif hasattr(route, "routes"):
+        yield from _leaves_of_app(route, route, seen)
     else:
-        raise _UnknownShapeError
+        yield route
+
+
+def _is_app(endpoint: Any) -> bool:
+    """Whether *endpoint* is neither a function, maybe a partial one, nor a class."""
+    function = getattr(endpoint, "func", endpoint)
+    return not (endpoint is None or isinstance(endpoint, type) or inspect.isroutine(function))
+
+
+def _keys_of_leaf(leaf: Any) -> list[Key] | None:
+    """What it asks for; None where nobody knows."""
+    dependant, endpoint = getattr(leaf, "dependant", None), getattr(leaf, "endpoint", None)
+    if dependant is not None:
+        return list(_keys_of_dependant(dependant))
+    if isinstance(endpoint, type):
+        methods = [getattr(endpoint, name, None) for name in dir(endpoint)]
+        return [key for method in methods for key in _keys_of_function(method)]
+    if endpoint is None or _is_app(endpoint):
+        return None
+    return list(_keys_of_function(getattr(endpoint, "func", endpoint)))
 
 
 def _keys_of_dependant(dependant: Any) -> Iterator[Key]:
@@ -70,18 +94,6 @@ def _keys_of_dependant(dependant: Any) -> Iterator[Key]:
     yield from _keys_of_function(getattr(dependant, "call", None))
     for each in getattr(dependant, "dependencies", ()):
         yield from _keys_of_dependant(each)
-
-
-def _keys_of_endpoint(endpoint: Any, seen: set[int]) -> Iterator[Key]:
-    """Starlette: a function, maybe a partial one, a class with methods, or an app."""
-    function = getattr(endpoint, "func", endpoint)
-    if isinstance(endpoint, type):
-        for name in dir(endpoint):
-            yield from _keys_of_function(getattr(endpoint, name, None))
-    elif inspect.isroutine(function):
-        yield from _keys_of_function(function)
-    else:
-        yield from _keys_of_app(endpoint, seen)
 
 
 def _keys_of_function(function: Any) -> Iterable[Key]:

@@ -23,3 +23,4 @@ class Settings:
     stop_timeout: float
     on_crash: OnCrash
     start_on_request: bool
+    is_failure: Callable[[Exception], bool] | None

@@ -7,7 +7,7 @@ imported it already.
 import sys
 from typing import Any, Protocol
 
-__all__ = ["Connection", "given_in", "keys_of", "make"]
+__all__ = ["Connection", "given_in", "make"]
 
 
 class Connection(Protocol):
@@ -44,12 +44,3 @@ def given_in(arguments: tuple[Any, ...]) -> Any:
         if isinstance(argument, requests.HTTPConnection):
             return argument
     return None
-
-
-def keys_of(connection: Any) -> list[type]:
-    """The keys under which a framework's own connection object is handed in."""
-    from starlette.requests import HTTPConnection, Request
-    from starlette.websockets import WebSocket
-
-    kinds: tuple[type, ...] = (Request, WebSocket, HTTPConnection)
-    return [kind for kind in kinds if isinstance(connection, kind)]

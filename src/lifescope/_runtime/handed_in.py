@@ -87,7 +87,10 @@ class HandedIn:
                 setattr(scope, slot, value)
 
     def connection_value(self, scope: OpenScope, provider: Provider) -> Any:
-        """Starlette's object for the connection that *scope* serves."""
+        """The object for the connection that *scope* serves: the framework's own, or a new one."""
+        if isinstance(scope.given, provider.key.form):
+            self._put(scope, {provider: scope.given})
+            return scope.given
         if scope.connection is None:
             raise errors.SuppliedValueError(scope=scope.name, missing=[provider.key])
         try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from lifescope._model.names import Place
 from lifescope._model.provider import Provider
+from lifescope._model.scopes import CALL
 from lifescope._runtime import binding
 from lifescope._runtime.closing import check_closable
 from lifescope._runtime.exits import report
@@ -90,10 +91,11 @@ class Opening:
             check_closable(scope)
         applied = [token for scope in self._scopes for token in scope.effects()]
         failures: list[BaseException] = []
+        outcome = error if error is None or self._counts(error) else None
         for scope in reversed(self._scopes):
             try:
                 if not scope.close_at_once():
-                    await scope.close(error or (failures[0] if failures else None))
+                    await scope.close(outcome or (failures[0] if failures else None))
             except BaseException as failure:
                 failures.append(failure)
                 if error is not None and is_cancellation(error) and not is_cancellation(failure):
@@ -103,6 +105,11 @@ class Opening:
             binding.undo([*applied, token])
         if (failed := report(failures, error)) is not None:
             raise failed
+
+    def _counts(self, error: BaseException) -> bool:
+        """Whether providers are told: around a function, that is a matter of the policy."""
+        innermost = self._scopes[-1]
+        return innermost.name != CALL or innermost.counts(error)
 
     def __await__(self) -> NoReturn:
         """Say what was meant: awaiting does not open anything."""

@@ -16,6 +16,7 @@ from lifescope import errors
 from lifescope._model.keys import as_key
 from lifescope._model.names import Place
 from lifescope._model.provider import Provider
+from lifescope._model.scopes import REQUEST
 from lifescope._runtime import binding, closing, guards, loops
 from lifescope._runtime.closing import State
 from lifescope._runtime.connections import Connection
@@ -66,7 +67,9 @@ class OpenScope:
     outside: "OpenScope | None" = None
     opened_at: Place | None = None
     connection: Connection | None = None
+    given: object | None = None
     failure: BaseException | None = None
+    is_failure: Callable[[Exception], bool] | None = None
     is_untouched: bool = True
     context: Context | None = None
     context_for: Callable[[Provider], Context] | None = None
@@ -84,7 +87,7 @@ class OpenScope:
     crashed: errors.CrashError | None = None
     on_crash: Callable[[], None] | None = None
     stop_timeout: float | None = None
-    _is_in_endpoint: bool = False
+    is_in_endpoint: bool = False
     _lenders: tuple["OpenScope", ...] = ()
     # Of a scope that has ended; nobody puts anything in.
     _task: object = NO_TASK
@@ -187,38 +190,64 @@ class OpenScope:
         """
         self._engine.handed_in.supply(self, values)
 
-    @contextmanager
-    def endpoint(self, values: Mapping[Any, Any]) -> Generator[None]:
-        """Hand in *values*, and take what leaves the block for the outcome; for adapters.
+    def supply_connection(self, connection: object) -> None:
+        """Hand in the framework's own object for the connection; for writers of adapters.
 
-        The block is around an endpoint of a framework. Inside of another one it does nothing:
-        what a helper raises may still be handled by the endpoint that calls it.
-
-        Raises:
-            SuppliedValueError: A key is not declared with `supplied` for this scope.
+        Providers that ask for a class of it, as `Request` or `WebSocket`, get this very object.
+        Whoever asked before, in a middleware, keeps what it got.
         """
-        if self._is_in_endpoint:
+        request = self.around(REQUEST)
+        if request is not None:
+            request.given = connection
+
+    @contextmanager
+    def endpoint(self, connection: object = None) -> Generator[None]:
+        """What leaves the block is how the request has ended; for writers of adapters.
+
+        The block is around an endpoint of a framework: see `record_failure`. Inside of another
+        one it records nothing, as what a helper raises may still be handled by the endpoint.
+
+        Args:
+            connection: As `supply_connection`.
+        """
+        request = self.around(REQUEST)
+        if connection is not None:
+            self.supply_connection(connection)
+        if request is None or request.is_in_endpoint:
             yield
             return
-        self._is_in_endpoint = True
+        request.is_in_endpoint = True
         try:
-            self.supply(values)
             yield
         except BaseException as error:
-            self.record_failure(error)
+            request.record_failure(error)
             raise
         finally:
-            self._is_in_endpoint = False
+            request.is_in_endpoint = False
 
     def record_failure(self, error: BaseException) -> None:
-        """Tell the scope that its work has failed, although somebody handles the error.
+        """Tell the scope that *error* has left its endpoint, although somebody handles it.
 
         When the scope ends, its providers see *error* at their `yield`: a transaction is
-        rolled back also where the framework turns the error into a response. For writers of
-        adapters. A later call counts, an error that leaves the scope itself counts more.
+        rolled back also where the framework turns the error into a response. Not so where
+        `is_failure` of `container.asgi` says that it is no failure. For writers of adapters,
+        and for endpoints that answer with an error without raising it. A later call counts,
+        an error that leaves the scope itself counts more.
         """
-        self.failure = error
-        self.is_untouched = False
+        if self.counts(error):
+            self.failure = error
+            self.is_untouched = False
+
+    def counts(self, error: BaseException) -> bool:
+        """Whether *error* is a failure, by the policy that `container.asgi` was told."""
+        *_, app = self.outwards()
+        if app.is_failure is None or not isinstance(error, Exception):
+            return True
+        try:
+            return app.is_failure(error)
+        except Exception:
+            _logger.exception("is_failure itself has failed; so the request has")
+            return True
 
     # --- for generated code ---------------------------------------------------------------
 
@@ -241,6 +270,10 @@ class OpenScope:
         while scope is not None:
             yield scope
             scope = scope.parent
+
+    def around(self, name: str) -> "OpenScope | None":
+        """The scope called *name* that this one is, or is in; None if there is none."""
+        return next((scope for scope in self.outwards() if scope.name == name), None)
 
     def _may_make_now(self, provider: Provider, is_entered: bool) -> bool:
         """Whether *provider* can be made without awaiting; False if somebody is at it already.

@@ -1,20 +1,30 @@
 """FastAPI: `Inject[T]` in endpoints and dependencies, without any decorator.
 
-Only public names of FastAPI are used: `Inject[T]` is an `Annotated` with a `Depends`. All
-parameters of one request share one more dependency, the boundary of the endpoint: it hands
+`Inject[T]` is an `Annotated` with a `Depends`, and needs nothing but public names of FastAPI.
+All parameters of one request share one more dependency, the boundary of the endpoint: it hands
 in the framework's own connection object, opens the "call" scope, and sees what leaves the
-endpoint, handled or not. FastAPI leaves it when the endpoint has returned, and before the
-response starts (`Depends(scope="function")`, FastAPI 0.121).
+endpoint, handled or not. FastAPI leaves it when the endpoint has returned and its result is
+serialised, and before the response starts (`Depends(scope="function")`, FastAPI 0.121).
+
+When an app starts, each of its endpoints is fitted: instead of solving one dependency after
+the other, FastAPI calls a function that has them all made by one compiled plan. A route that
+is added later, or that does not look as expected, stays as it is and works the same way.
 """
 
-from collections.abc import AsyncIterator
+import functools
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from types import CodeType
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from fastapi import Depends, Request, WebSocket
+from fastapi import Depends, routing
+from fastapi.dependencies import utils
 from fastapi.requests import HTTPConnection
 
 from lifescope import Inject as _Marked
 from lifescope import OpenScope, current_scope
+from lifescope.adapters import Parameters
 
 __all__ = ["Inject"]
 
@@ -27,8 +37,7 @@ async def _endpoint(connection: HTTPConnection) -> AsyncIterator[OpenScope]:
     if scope.name != "request":  # a root inside another one's endpoint, or scopes of the user's
         yield scope
         return
-    kind = WebSocket if isinstance(connection, WebSocket) else Request
-    with scope.endpoint({kind: connection, HTTPConnection: connection}):
+    with scope.endpoint(connection):
         if "call" not in scope.scopes:
             yield scope
             return
@@ -43,15 +52,129 @@ class _Parameter:
     """The dependency behind one `Inject[T]`."""
 
     def __init__(self, key: Any) -> None:
-        self._key = key
+        self.key = key
 
     def __lifescope_asks_for__(self) -> list[Any]:
         """For the root, which starts what the routes ask for."""
-        return [self._key]
+        return [self.key]
+
+    def __lifescope_fit__(self, dependant: Any) -> None:
+        """For the root, which has put a boundary around the endpoint that *dependant* is."""
+        if _looks_as_expected(dependant):
+            _fit(dependant)
 
     async def __call__(self, scope: _Endpoint) -> Any:
-        return await scope.get(self._key)
+        return await scope.get(self.key)
 
+
+# --- fitting an endpoint --------------------------------------------------------------------
+
+_OURS = "_lifescope"
+"""The name of the one parameter that FastAPI passes instead of the injected ones."""
+
+_STACK = "fastapi_function_astack"
+"""Where FastAPI keeps, in ASGI's scope, what ends before the response starts."""
+
+
+_Fill = Callable[[HTTPConnection], Awaitable[dict[str, Any]]]
+
+
+def _filling(parameters: Parameters) -> _Fill:
+    """What makes the injected parameters of one endpoint."""
+
+    async def fill(connection: HTTPConnection) -> dict[str, Any]:
+        scope = current_scope()
+        scope.supply_connection(connection)
+        if parameters.need_call_scope(scope):
+            stack: AsyncExitStack = connection.scope[_STACK]
+            scope = await stack.enter_async_context(scope.open("call"))
+        return await parameters.fill(scope)
+
+    return fill
+
+
+def _looks_as_expected(dependant: Any) -> bool:
+    names = ("call", "dependencies", "http_connection_param_name", "path")
+    return _CAN_FIT and all(hasattr(dependant, name) for name in names)
+
+
+def _fit(dependant: Any) -> None:
+    """Have the injected parameters of an endpoint made together, if it is a plain function.
+
+    Another lifespan may serve a request with it at this moment. So whatever it has taken from
+    *dependant* so far has to fit what it takes next: the function comes first, and accepts
+    both the injected parameters and what stands for them.
+    """
+    function, is_async = dependant.call, _is_async(dependant.call)
+    keys, others = dict[str, Any](), list[Any]()
+    for each in dependant.dependencies:
+        if isinstance(each.call, _Parameter) and each.name is not None:
+            keys[each.name] = each.call.key
+        else:
+            others.append(each)
+    if not keys or is_async is None:
+        return
+    parameters = Parameters(function, keys)
+    fill = _filling(parameters)
+    if is_async:
+        name = dependant.http_connection_param_name or _OURS
+        filled = _async_wrapper(function, fill, name, next(iter(keys)))
+        parameters.note_on(filled)
+        dependant.call = filled
+        dependant.http_connection_param_name = name
+        dependant.dependencies = others
+    else:  # FastAPI calls it in a thread, or iterates over it: what it gets is made before
+        made = _get_dependant(path=dependant.path or "", call=fill, name=_OURS)
+        filled = _sync_wrapper(function)
+        parameters.note_on(filled)
+        dependant.call = filled
+        dependant.dependencies = [*others, made]
+
+
+def _async_wrapper(
+    function: Callable[..., Any], fill: _Fill, connection: str, first: str
+) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def filled(**values: Any) -> Any:
+        if first in values:
+            values.pop(_OURS, None)
+            return await function(**values)
+        made = await fill(values.pop(connection) if connection == _OURS else values[connection])
+        return await function(**values, **made)
+
+    return filled
+
+
+def _sync_wrapper(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def filled(**values: Any) -> Any:
+        made = values.pop(_OURS, None)
+        return function(**values) if made is None else function(**values, **made)
+
+    return filled
+
+
+def _is_async(function: Any) -> bool | None:
+    """Whether FastAPI awaits what *function* returns; None where that is not certain."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if not inspect.isroutine(function):
+        return None
+    called = inspect.iscoroutinefunction(function)
+    return called if called is inspect.iscoroutinefunction(inspect.unwrap(function)) else None
+
+
+def _mentions(code: CodeType, text: str) -> bool:
+    """Whether *text* is a constant in a function, or in one that is defined inside of it."""
+    inner = [const for const in code.co_consts if isinstance(const, CodeType)]
+    return text in code.co_consts or any(_mentions(each, text) for each in inner)
+
+
+_get_dependant: Any = getattr(utils, "get_dependant", None)
+_CAN_FIT = _get_dependant is not None and all(
+    _mentions(each.__code__, _STACK)
+    for each in (routing.request_response, routing.websocket_session)
+)
 
 if TYPE_CHECKING:
     Inject = Annotated[T, "filled by lifescope"]

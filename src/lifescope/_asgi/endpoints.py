@@ -1,0 +1,134 @@
+"""The boundary around each endpoint of an app, put there when the app has started.
+
+Frameworks turn exceptions into responses, some of them right around the endpoint. Whoever
+stands further out, as the root does, never sees these. So the boundary stands as far in as
+the routes let it, and looks at what their handlers are called for.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
+from inspect import iscoroutinefunction
+from typing import Any
+
+from lifescope._asgi.protocol import AsgiApp, AsgiScope, Receive, Send
+from lifescope._asgi.routes import leaves
+from lifescope._model.scopes import REQUEST
+from lifescope._runtime import binding
+from lifescope._runtime.scope import OpenScope
+
+__all__ = ["Boundary", "bound_endpoints"]
+
+_HANDLERS = "starlette.exception_handlers"
+"""Where Starlette, and FastAPI, look for those by class and those by status, a pair."""
+
+
+def bound_endpoints(app: Any) -> None:
+    """Put a boundary around each endpoint of *app*, once, where its routes can be read.
+
+    Then let the adapter fit what it can. For routes that are added later, or that look
+    different, `@inject` and the adapters do the same for functions that they fill.
+    """
+    for leaf in leaves(app):
+        if not hasattr(leaf, "matches") or not hasattr(leaf, "app"):  # it is no route
+            continue
+        if leaf.app is not None and not isinstance(leaf.app, Boundary):
+            leaf.app = Boundary(leaf.app)
+            _fit(getattr(leaf, "dependant", None))
+
+
+def _fit(dependant: Any) -> None:
+    """Let the adapter whose dependencies it has look at it as a whole."""
+    for each in getattr(dependant, "dependencies", ()):
+        fit = getattr(each.call, "__lifescope_fit__", None)
+        if fit is not None:
+            fit(dependant)
+            return
+
+
+class Boundary:
+    """The app of a route; what leaves the endpoint is told to the request scope."""
+
+    def __init__(self, app: AsgiApp) -> None:
+        self.app = app
+        self._handlers: tuple[Mapping[Any, Any], tuple[_Told, _Told]] | None = None
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Serve one connection (ASGI 3)."""
+        request = _request_scope()
+        if request is None or request.is_in_endpoint:
+            await self.app(scope, receive, send)
+            return
+        handlers = scope.get(_HANDLERS)
+        if handlers is not None:
+            scope[_HANDLERS] = self._told(handlers)
+        request.is_in_endpoint = True
+        try:
+            await self.app(scope, receive, send)
+        except BaseException as error:
+            request.record_failure(error)
+            raise
+        finally:
+            request.is_in_endpoint = False
+            if handlers is not None:
+                scope[_HANDLERS] = handlers
+
+    def _told(self, handlers: tuple[Mapping[Any, Any], Mapping[Any, Any]]) -> tuple[Any, Any]:
+        """The same handlers, which tell first; made once, as an app has one pair of them."""
+        known = self._handlers
+        if known is None or known[0] is not handlers[0]:
+            by_class, by_status = handlers
+            known = self._handlers = by_class, (_Told(by_class), _Told(by_status))
+        return known[1]
+
+
+class _Told(Mapping[Any, Any]):
+    """Exception handlers, each of which tells the request scope what it is called for."""
+
+    def __init__(self, handlers: Mapping[Any, Any]) -> None:
+        self._handlers = handlers
+
+    def __getitem__(self, key: Any) -> Any:
+        handler = self._handlers[key]
+        return None if handler is None else _told(handler)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._handlers
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._handlers)
+
+    def __len__(self) -> int:
+        return len(self._handlers)
+
+
+def _told(handler: Callable[[Any, Exception], Any]) -> Callable[[Any, Exception], Any]:
+    """*handler*, of the same kind, sync or async: one that is sync is called in a thread."""
+    if not iscoroutinefunction(getattr(handler, "func", handler)) and not iscoroutinefunction(
+        getattr(handler, "__call__", None)  # noqa: B004
+    ):
+
+        @wraps(handler)
+        def tell_sync(connection: Any, error: Exception) -> Any:
+            _tell(error)
+            return handler(connection, error)
+
+        return tell_sync
+
+    @wraps(handler)
+    async def tell(connection: Any, error: Exception) -> Any:
+        _tell(error)
+        return await handler(connection, error)
+
+    return tell
+
+
+def _tell(error: Exception) -> None:
+    request = _request_scope()
+    if request is not None:
+        request.record_failure(error)
+
+
+def _request_scope() -> OpenScope | None:
+    """The scope of the request that is running here."""
+    scope = binding.current.get(None)
+    return None if scope is None else scope.around(REQUEST)

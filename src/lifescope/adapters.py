@@ -1,0 +1,81 @@
+"""For writers of adapters: what a framework's own way of calling endpoints needs.
+
+Most adapters need nothing of this: `lifescope.inject` fills a function, and an open request
+scope has `endpoint`, `supply_connection` and `record_failure`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lifescope._declare.annotations import without_none
+from lifescope._model.keys import Key, as_key
+from lifescope._model.names import place_of, spell_callable
+from lifescope._model.provider import Entry, Parameter
+from lifescope._runtime.engine import Engine
+from lifescope._runtime.filling import Filler
+from lifescope._runtime.scope import OpenScope
+
+__all__ = ["Parameters"]
+
+
+class Parameters:
+    """The injected parameters of one function, which are made together, by one compiled plan.
+
+    It can be made before there is any container, and be used for several.
+
+    Args:
+        function: Whose parameters they are; for the texts of errors.
+        keys: Parameter name to key.
+    """
+
+    def __init__(self, function: Callable[..., Any], keys: Mapping[str, Any]) -> None:
+        parameters = [
+            _parameter(name, as_key(form), position)
+            for position, (name, form) in enumerate(keys.items())
+        ]
+        self._entry = Entry(spell_callable(function), tuple(parameters), place_of(function))
+        # In one attribute, as threads may use it for different containers at once.
+        self._filler: tuple[Engine, Filler] | None = None
+
+    def note_on(self, function: Any) -> None:
+        """Note on *function* that it asks for these, besides what has been noted on it before.
+
+        When an app starts, the root makes what is noted on the functions that it finds in the
+        routes. What it does not find is made when it is first asked for.
+        """
+        before: Callable[[], list[Any]] = getattr(function, "__lifescope_asks_for__", list[Any])
+        keys = [parameter.key for parameter in self._entry.parameters]
+        function.__lifescope_asks_for__ = lambda: [*keys, *before()]
+
+    def need_call_scope(self, scope: OpenScope) -> bool:
+        """Whether a scope "call" has to be opened in *scope* for them, and to be filled from.
+
+        Raises:
+            GraphError: Nothing provides one of them.
+            ScopeOrderError: One lives in another scope that is not open.
+            ScopeClosedError: *scope* has ended.
+        """
+        if scope.closed:
+            raise scope.closed_error(f"the parameters of {self._entry.name}")
+        return self._filler_for(scope).opens(scope)
+
+    async def fill(self, scope: OpenScope) -> dict[str, Any]:
+        """Parameter name to object, made in *scope* and those around it."""
+        return await self._filler_for(scope).fill(scope)
+
+    def _filler_for(self, scope: OpenScope) -> Filler:
+        known = self._filler
+        if known is None or known[0] is not scope._engine:
+            known = self._filler = scope._engine, Filler(scope._engine, self._entry)
+        return known[1]
+
+
+def _parameter(name: str, key: Key, position: int) -> Parameter:
+    inner, optional = without_none(key.form)
+    return Parameter(
+        name=name,
+        key=Key(as_key(inner).form, key.name or as_key(inner).name),
+        optional=optional,
+        has_default=False,
+        position=position,
+    )

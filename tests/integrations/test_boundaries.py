@@ -1,0 +1,268 @@
+"""Endpoints into which nothing is injected: what leaves them is still told (G4, J02, J03)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI, HTTPException
+from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route, Router, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from integrations.driving import Serve, Session, open_sessions
+from lifescope import Container, current_scope
+from lifescope.integrations.fastapi import Inject
+from lifescope.integrations.starlette import inject
+
+
+class Refused(Exception):
+    """An error of the application's own."""
+
+
+async def use() -> None:
+    await current_scope().get(Session)
+
+
+async def refuses(request: Request) -> Response:
+    await use()
+    raise HTTPException(409)
+
+
+def refuses_in_a_thread(request: Request) -> Response:
+    raise HTTPException(409)
+
+
+class Refusing(HTTPEndpoint):
+    async def get(self, request: Request) -> Response:
+        await use()
+        raise HTTPException(409)
+
+
+async def breaks(request: Request) -> Response:
+    await use()
+    raise Refused
+
+
+async def answers(request: Request) -> Response:
+    await use()
+    return PlainTextResponse("conflict", 409)
+
+
+async def handle(request: Request, error: Exception) -> Response:
+    return PlainTextResponse("handled", 409)
+
+
+def handle_in_a_thread(request: Request, error: Exception) -> Response:
+    return PlainTextResponse("handled", 409)
+
+
+class Uses(BaseHTTPMiddleware):
+    """Middleware that asks for the session, and then handles errors itself."""
+
+    async def dispatch(self, request: Request, call_next: Any) -> Response:
+        await use()
+        try:
+            response: Response = await call_next(request)
+        except Refused:
+            return PlainTextResponse("caught", 409)
+        return response
+
+
+def fastapi_router() -> FastAPI:
+    app, outer, inner = FastAPI(), APIRouter(prefix="/outer"), APIRouter(prefix="/inner")
+
+    @inner.get("/")
+    async def endpoint() -> None:
+        await use()
+        raise HTTPException(409)
+
+    outer.include_router(inner)
+    app.include_router(outer)
+    return app
+
+
+def fastapi_dependency() -> FastAPI:
+    async def refuse() -> None:
+        await use()
+        raise HTTPException(409)
+
+    app = FastAPI()
+
+    @app.get("/outer/inner/", dependencies=[Depends(refuse)])
+    async def endpoint() -> None:
+        """Is never called."""
+
+    return app
+
+
+def starlette(endpoint: Any, **options: Any) -> Callable[[], Starlette]:
+    return lambda: Starlette(routes=[Route("/outer/inner/", endpoint)], **options)
+
+
+APPS = {
+    "function": starlette(refuses),
+    "class": starlette(Refusing),
+    "thread": starlette(refuses_in_a_thread, middleware=[Middleware(Uses)]),
+    "handler by class": starlette(breaks, exception_handlers={Refused: handle}),
+    "handler in a thread": starlette(breaks, exception_handlers={Refused: handle_in_a_thread}),
+    "handler by status": starlette(refuses, exception_handlers={409: handle}),
+    "handler for all": starlette(refuses, exception_handlers={Exception: handle}),
+    "middleware that catches": starlette(breaks, middleware=[Middleware(Uses)]),
+    "mounted": lambda: Starlette(
+        routes=[Mount("/outer", Starlette(routes=[Mount("/inner", Router([Route("/", refuses)]))]))]
+    ),
+    "FastAPI": fastapi_router,
+    "dependency of FastAPI": fastapi_dependency,
+}
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_what_leaves_an_endpoint_is_told(serve: Serve, app: str) -> None:
+    """An error that becomes a response reaches the providers, whoever has asked for them."""
+    log: list[str] = []
+    client = serve(Container(open_sessions(log, "request")).asgi(APPS[app]))
+    assert client.get("/outer/inner/").status_code == 409
+    assert log[0] == "open 1"
+    assert log[1].startswith("roll back 1: ")
+    assert log[1].endswith(("HTTPException", "Refused"))
+
+
+def test_an_answer_with_an_error_status_is_no_error(serve: Serve) -> None:
+    """An endpoint that returns a response has succeeded, whatever its status."""
+    log: list[str] = []
+    client = serve(Container(open_sessions(log, "request")).asgi(starlette(answers)))
+    assert client.get("/outer/inner/").status_code == 409
+    assert log == ["open 1", "commit 1"]
+
+
+def test_an_answer_with_an_error_status_can_be_declared_a_failure(serve: Serve) -> None:
+    """`record_failure` says so without raising anything."""
+    log: list[str] = []
+
+    async def answers_with_failure(request: Request) -> Response:
+        await use()
+        current_scope().record_failure(Refused())
+        return PlainTextResponse("conflict", 409)
+
+    client = serve(Container(open_sessions(log, "request")).asgi(starlette(answers_with_failure)))
+    assert client.get("/outer/inner/").status_code == 409
+    assert log == ["open 1", "roll back 1: Refused"]
+
+
+def test_error_that_a_helper_raises_and_the_endpoint_handles_is_none(serve: Serve) -> None:
+    """What an endpoint catches itself has not left it, also if the helper got the request."""
+    log: list[str] = []
+
+    @inject
+    async def helper(request: Request) -> None:
+        raise Refused
+
+    async def endpoint(request: Request) -> Response:
+        await use()
+        with pytest.raises(Refused):
+            await helper(request)
+        return PlainTextResponse("fine")
+
+    client = serve(Container(open_sessions(log, "request")).asgi(starlette(endpoint)))
+    assert client.get("/outer/inner/").text == "fine"
+    assert log == ["open 1", "commit 1"]
+
+
+def test_websocket_endpoint(serve: Serve) -> None:
+    """A handled error that leaves the endpoint of a WebSocket is told, too."""
+    log: list[str] = []
+
+    async def endpoint(websocket: WebSocket) -> None:
+        await use()
+        await websocket.accept()
+        raise Refused
+
+    async def close(websocket: HTTPConnection, error: Exception) -> None:
+        assert isinstance(websocket, WebSocket)
+        await websocket.close(4000)
+
+    routes = [WebSocketRoute("/", endpoint)]
+    app = Starlette(routes=routes, exception_handlers={Refused: close})  # type: ignore[dict-item]
+    client = serve(Container(open_sessions(log, "request")).asgi(app))
+    with client.websocket_connect("/") as socket, pytest.raises(WebSocketDisconnect):
+        socket.receive_text()
+    assert log == ["open 1", "roll back 1: Refused"]
+
+
+# --- the policy -----------------------------------------------------------------------------
+
+
+def not_found_is_fine(error: Exception) -> bool:
+    return not (isinstance(error, HTTPException) and error.status_code == 404)
+
+
+def policy_apps() -> FastAPI:
+    app = FastAPI()
+
+    @app.get("/injected/{status}")
+    async def injected(status: int, session: Inject[Session]) -> None:
+        raise HTTPException(status)
+
+    @app.get("/thread/{status}")
+    def in_a_thread(status: int, session: Inject[Session]) -> None:
+        raise HTTPException(status)
+
+    @app.get("/decorated/{status}")
+    @inject
+    async def decorated(request: Request, status: int, session: Inject[Session]) -> None:
+        raise HTTPException(status)
+
+    return app
+
+
+@pytest.mark.usefixtures("both_paths")
+@pytest.mark.parametrize("kind", ["injected", "thread", "decorated"])
+@pytest.mark.parametrize("scope", ["request", "call"])
+def test_policy_says_what_counts(serve: Serve, kind: str, scope: str) -> None:
+    """`is_failure` is asked about each error that leaves an endpoint (J03)."""
+    log: list[str] = []
+    root = Container(open_sessions(log, scope)).asgi(policy_apps, is_failure=not_found_is_fine)
+    client = serve(root)
+    assert client.get(f"/{kind}/404").status_code == 404
+    assert client.get(f"/{kind}/409").status_code == 409
+    assert log == ["open 1", "commit 1", "open 2", "roll back 2: HTTPException"]
+
+
+@pytest.mark.usefixtures("both_paths")
+def test_each_app_has_its_own_policy(serve: Serve) -> None:
+    """Two roots of one container, and one of them has a policy."""
+    log: list[str] = []
+    container = Container(open_sessions(log, "request"))
+    with_policy = serve(container.asgi(policy_apps, is_failure=not_found_is_fine))
+    without = serve(container.asgi(policy_apps))
+    with_policy.get("/injected/404")
+    without.get("/injected/404")
+    assert log == ["open 1", "commit 1", "open 2", "roll back 2: HTTPException"]
+
+
+def test_policy_is_not_asked_about_what_leaves_the_app(serve: Serve) -> None:
+    """An error that nobody handles is a failure in any case."""
+    log: list[str] = []
+    container = Container(open_sessions(log, "request"))
+    client = serve(container.asgi(starlette(breaks), is_failure=lambda error: False), raises=False)
+    assert client.get("/outer/inner/").status_code == 500
+    assert log == ["open 1", "roll back 1: Refused"]
+
+
+def test_policy_that_fails_itself(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """Then the request counts as failed, the answer is the same, and the log has the error."""
+
+    def is_failure(error: Exception) -> bool:
+        raise KeyError(error)
+
+    log: list[str] = []
+    container = Container(open_sessions(log, "request"))
+    client = serve(container.asgi(starlette(refuses), is_failure=is_failure))
+    assert client.get("/outer/inner/").status_code == 409
+    assert log == ["open 1", "roll back 1: HTTPException"]
+    assert "is_failure itself has failed" in caplog.text
