@@ -21,15 +21,12 @@ from fastapi.requests import HTTPConnection
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, OAuth2PasswordBearer, SecurityScopes
 
-from frameworks.forms import LOOPS, SCOPES
+from frameworks.forms import SCOPES
 from integrations.driving import Noting, Serve, Session, open_sessions
 from lifescope import Container, provider
 from lifescope.integrations.fastapi import Inject
 
-
-@pytest.fixture(params=LOOPS)
-def anyio_backend(request: pytest.FixtureRequest) -> Any:
-    return request.param
+pytestmark = pytest.mark.usefixtures("both_paths")
 
 
 # --- background tasks -----------------------------------------------------------------------

@@ -21,6 +21,8 @@ try:
 except ImportError:  # FastAPI before 0.135
     EventSourceResponse = None  # type: ignore[assignment, misc]
 
+pytestmark = pytest.mark.usefixtures("both_paths")
+
 
 @pytest.fixture(params=LOOPS)
 def anyio_backend(request: pytest.FixtureRequest) -> Any:

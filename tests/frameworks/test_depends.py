@@ -8,15 +8,12 @@ import pytest
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import PlainTextResponse, Response
 
-from frameworks.forms import LOOPS, SCOPES, Act, Form, Refused, known, read, refuse
+from frameworks.forms import SCOPES, Act, Form, Refused, known, read, refuse
 from integrations.driving import Noting, Serve, Session, open_sessions
 from lifescope import Container
 from lifescope.integrations.fastapi import Inject
 
-
-@pytest.fixture(params=LOOPS)
-def anyio_backend(request: pytest.FixtureRequest) -> Any:
-    return request.param
+pytestmark = pytest.mark.usefixtures("both_paths")
 
 
 # --- what Depends may name ------------------------------------------------------------------
@@ -216,9 +213,7 @@ def test_dependencies_of_both_scopes_end_before_what_they_hold(serve: Serve, hol
 
 @HOLDERS
 @pytest.mark.parametrize("first", ["dependency", "parameter"])
-def test_early_dependency_holds_a_call_scoped_object(
-    serve: Serve, holds: Any, first: str
-) -> None:
+def test_early_dependency_holds_a_call_scoped_object(serve: Serve, holds: Any, first: str) -> None:
     """A dependency that ends with the endpoint ends before the call-scoped object (G2, G11)."""
     log: list[str] = []
     app = FastAPI()
@@ -329,9 +324,7 @@ def test_sub_dependencies_with_yield_nest_around_injected_objects(serve: Serve) 
         yield f"{a}, b"
         log.append(f"b ends with {session.read()}")
 
-    def outermost(
-        session: Inject[Session], b: Annotated[str, Depends(middle)]
-    ) -> Iterator[str]:
+    def outermost(session: Inject[Session], b: Annotated[str, Depends(middle)]) -> Iterator[str]:
         yield f"{b}, c"
         log.append(f"c ends with {session.read()}")
 
@@ -418,7 +411,7 @@ def app_to_override() -> FastAPI:
 
 @pytest.mark.parametrize("path", ["/", "/sync"])
 def test_overridden_dependency_that_needs_an_injected_object(serve: Serve, path: str) -> None:
-    """`dependency_overrides` may be set and unset while the app runs, on either side of `Inject`."""
+    """`dependency_overrides` may be set and unset while the app runs, next to `Inject`."""
     app = app_to_override()
     client = serve(Container(open_sessions([], "call")).asgi(app))
     assert client.get(path).json() == ["original session 1", "session 1"]

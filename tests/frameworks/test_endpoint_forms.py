@@ -14,6 +14,8 @@ from integrations.driving import Serve, Session, open_sessions
 from lifescope import Container
 from lifescope.integrations.fastapi import Inject
 
+pytestmark = pytest.mark.usefixtures("both_paths")
+
 # --- methods --------------------------------------------------------------------------------
 
 

@@ -10,6 +10,8 @@ from integrations.driving import Serve, Session, open_sessions
 from lifescope import Container, Named, provider
 from lifescope.integrations.fastapi import Inject
 
+pytestmark = pytest.mark.usefixtures("both_paths")
+
 T = TypeVar("T")
 
 
