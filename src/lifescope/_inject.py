@@ -202,10 +202,17 @@ def _told_to(
 
     A function is taken for an endpoint if it is called with a connection, and by no other
     endpoint. What leaves other injected functions may still be caught by the endpoint, and is
-    no outcome of the scope.
+    no outcome of the scope. A middleware's function, which gets a connection and a function
+    that calls the rest of the app, is around the endpoint, and must not stand in for it.
     """
-    connection = connections.given_in((*args, *kwargs.values()))
-    return nullcontext() if connection is None else scope.endpoint(connection)
+    given = (*args, *kwargs.values())
+    connection = connections.given_in(given)
+    if connection is None:
+        return nullcontext()
+    if len(given) > 1 and any(isinstance(value, types.FunctionType) for value in given):
+        scope.supply_connection(connection)
+        return nullcontext()
+    return scope.endpoint(connection)
 
 
 @contextmanager
