@@ -2,16 +2,20 @@
 
 import logging
 import sys
+import threading
 from collections.abc import AsyncGenerator
+from typing import Annotated, Any
 
 import pytest
-from faststream import TestApp
+from faststream import Context, FastStream, TestApp
 from faststream.redis import RedisBroker, TestRedisBroker
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from jobs import consumer
 from jobs.shop import TooHeavyError
 from jobs.tests.conftest import Database, Witness
 from jobs.tests.processes import LIMIT, running
+from lifescope import Inject, inject
 
 pytestmark = pytest.mark.anyio
 
@@ -49,6 +53,25 @@ async def test_message_that_cannot_be_handled(broker: RedisBroker, database: Dat
     assert database.items() == []
 
 
+async def test_handler_in_a_thread(database: Database) -> None:
+    """A `def` handler runs in a thread; its session has been made in the event loop (J11)."""
+    broker = RedisBroker(middlewares=[consumer.InRequest])
+    app = FastStream(broker, lifespan=consumer.lifespan)
+
+    @broker.subscriber("look")
+    @inject
+    def look(
+        item: str, session: Inject[AsyncSession], message: Annotated[Any, Context("message")]
+    ) -> str:
+        assert session.in_transaction()
+        assert threading.current_thread() is not threading.main_thread()
+        return f"{item} {message.correlation_id}"
+
+    async with TestRedisBroker(broker), TestApp(app):
+        answer = await broker.request("tea", channel="look", correlation_id="1")
+        assert await answer.decode() == "tea 1"
+
+
 async def test_app_scope_lasts_as_long_as_the_app(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -74,8 +97,8 @@ async def test_consumer_in_a_process(redis_url: str, database: Database) -> None
             await client.publish("piano", list="orders")
             answer = await client.request("tea", list="orders", timeout=LIMIT)
             assert await answer.decode() == 1
+            assert database.items() == ["tea"]  # committed before the answer was sent
         assert process.stop() == 0
-    assert database.items() == ["tea"]
     assert "TooHeavyError: piano" in process.text
     said = [line.partition("jobs.shop:")[2] for line in process.lines if "jobs.shop:" in line]
     assert said == ["the courier takes tea", "the courier has left", "the database is closed"]

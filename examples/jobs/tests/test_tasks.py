@@ -1,18 +1,26 @@
 """Tasks of taskiq, with the broker that works in memory."""
 
+import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import anyio
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
-from taskiq import AsyncTaskiqTask, InMemoryBroker, TaskiqResult
+from taskiq import (
+    AsyncTaskiqTask,
+    Context,
+    InMemoryBroker,
+    TaskiqDepends,
+    TaskiqEvents,
+    TaskiqResult,
+)
 
 from jobs import tasks
 from jobs.shop import Courier, place_order
 from jobs.tests.conftest import Database, Witness
 from jobs.tests.processes import LIMIT
-from lifescope import Inject, ScopeClosedError
+from lifescope import Inject, ScopeClosedError, inject
 
 pytestmark = pytest.mark.anyio
 
@@ -109,6 +117,35 @@ async def test_each_task_has_a_scope_of_its_own(
     (one, courier), (other, same_courier) = seen
     assert one is not other
     assert courier is same_courier
+
+
+async def test_dependencies_of_taskiq(broker: InMemoryBroker, add_task: Callable[..., Any]) -> None:
+    """What taskiq injects itself may stand next to what the container does."""
+
+    async def name(
+        suffix: str, courier: Inject[Courier], context: Annotated[Context, TaskiqDepends()]
+    ) -> str:
+        assert isinstance(courier, Courier)
+        return context.message.task_name.rpartition(":")[2] + suffix
+
+    result = await result_of(await add_task(name).kiq("!"))
+    assert result.return_value == "name!"
+
+
+async def test_task_in_a_thread(database: Database) -> None:
+    """A `def` task gets what is app-scoped, made in the event loop, and runs in a thread."""
+    broker = InMemoryBroker(await_inplace=True)
+    broker.add_event_handler(TaskiqEvents.WORKER_STARTUP, tasks.start)
+    broker.add_event_handler(TaskiqEvents.WORKER_SHUTDOWN, tasks.stop)
+
+    def look(courier: Inject[Courier]) -> bool:
+        assert isinstance(courier, Courier)
+        return threading.current_thread() is threading.main_thread()
+
+    await broker.startup()
+    job = await broker.task(cast("Callable[[], bool]", inject(look))).kiq()
+    assert (await job.get_result()).return_value is False
+    await broker.shutdown()
 
 
 async def test_app_scope_lasts_as_long_as_the_worker(

@@ -17,6 +17,9 @@ from jobs.tests.processes import LIMIT, Program, running
 pytestmark = pytest.mark.anyio
 
 
+LIFE = ["the courier takes tea", "the courier has left", "the database is closed"]
+
+
 @pytest.fixture
 def worker(redis_url: str, database: Database) -> Generator[Program]:
     """A worker that is starting; what is sent meanwhile waits for it."""
@@ -46,28 +49,13 @@ def what_the_shop_said(worker: Program) -> list[str]:
     return [match[1] for match in said if match]
 
 
-async def test_task_in_a_worker(worker: Program, client: AsyncBroker, database: Database) -> None:
-    """G2, G4: The result comes back, a failure rolls back, SIGTERM releases everything."""
-    place = place_order.kicker().with_broker(client)
-    assert (await result_of(await place.kiq("tea"))).return_value == 1
-    failed = await result_of(await place.kiq("piano"))
-    assert type(failed.error).__name__ == "TooHeavyError"
-    assert (await result_of(await place.kiq("milk"))).return_value == 2
-    assert worker.stop() == 0
-    assert database.items() == ["tea", "milk"]
-    assert worker.text.count("TooHeavyError: piano") == 3  # it was tried again, twice
-    assert what_the_shop_said(worker) == [
-        "the courier takes tea",
-        "the courier takes milk",
-        "the courier has left",
-        "the database is closed",
-    ]
-
-
-async def test_worker_that_stops_while_a_task_runs(
+async def test_worker_from_its_first_task_to_its_end(
     worker: Program, client: AsyncBroker, database: Database, redis_url: str
 ) -> None:
-    """G9: The worker waits for its tasks, and only then releases what they use."""
+    """G4, G9: Results are told after the commit; on SIGTERM a task that runs is waited for."""
+    failed = await result_of(await place_order.kicker().with_broker(client).kiq("piano"))
+    assert type(failed.error).__name__ == "TooHeavyError"
+    assert database.items() == []
     job = await more_tasks.order_and_wait.kicker().with_broker(client).kiq("tea")
     assert worker.until("waiting")
     worker.send_signal()
@@ -75,10 +63,12 @@ async def test_worker_that_stops_while_a_task_runs(
     assert database.items() == []
     async with Redis.from_url(redis_url) as redis:  # pyright: ignore[reportUnknownMemberType]
         await redis.lpush(more_tasks.GO_ON, "now")
-    assert worker.ended() == 0
     assert (await result_of(job)).return_value == 1
     assert database.items() == ["tea"]
+    assert worker.ended() == 0
+    assert what_the_shop_said(worker) == LIFE
     assert "the courier has left" in worker.text.partition("No more tasks to wait for")[2]
+    assert worker.text.count("TooHeavyError: piano") == 3  # it was tried again, twice
 
 
 async def test_crash_in_a_worker(worker: Program, client: AsyncBroker, database: Database) -> None:
@@ -87,7 +77,7 @@ async def test_crash_in_a_worker(worker: Program, client: AsyncBroker, database:
     assert (await result_of(await place.kiq("tea"))).return_value == 1
     await more_tasks.cut_the_line.kicker().with_broker(client).kiq()
     assert worker.until("Process worker-0 restarted")
-    assert what_the_shop_said(worker)[1:] == ["the courier has left", "the database is closed"]
+    assert what_the_shop_said(worker) == LIFE
     assert "a task of it has failed" in worker.text
     assert (await result_of(await place.kiq("milk"))).return_value == 2
     assert database.items() == ["tea", "milk"]
