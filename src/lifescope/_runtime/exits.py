@@ -220,7 +220,7 @@ def _told(
     error: BaseException, provider: Provider, outcome: BaseException | None
 ) -> BaseException | None:
     """*error* with a note about where it comes from; None if it is the outcome come back."""
-    if error is outcome:
+    if outcome is not None and _is_same(error, outcome):
         return None
     if isinstance(error, Exception) and not isinstance(error, errors.LifescopeError):
         note = f"lifescope: while releasing {provider}, scope {provider.scope}"
@@ -345,9 +345,14 @@ def _end_generator(provider: Provider, generator: Any, outcome: BaseException | 
 
 
 def _is_same(error: BaseException, outcome: BaseException) -> bool:
-    """The outcome came back, maybe as the RuntimeError that PEP 479 makes of a StopIteration."""
+    """The outcome came back, maybe changed on its way.
+
+    PEP 479 makes a RuntimeError of a StopIteration, a task group wraps whatever is thrown in.
+    """
     if error is outcome:
         return True
+    if isinstance(error, BaseExceptionGroup):
+        return all(_is_same(each, outcome) for each in error.exceptions)
     is_stop = isinstance(outcome, StopIteration | StopAsyncIteration)
     return is_stop and isinstance(error, RuntimeError) and error.__cause__ is outcome
 
