@@ -136,8 +136,7 @@ def test_policy_says_which_errors_count(serve: Serve) -> None:
     assert log == ["open 1", "commit 1"]
 
 
-@pytest.mark.parametrize("scope", SCOPES)
-def test_error_of_a_helper_that_the_app_catches_commits(serve: Serve, scope: str) -> None:
+def test_error_of_a_helper_that_the_app_catches_commits(serve: Serve) -> None:
     """A function that is called with the scope alone is part of the endpoint (G4)."""
     log: list[str] = []
 
