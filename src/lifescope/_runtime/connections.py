@@ -1,10 +1,9 @@
 """The connection of a request as a framework's object, made when first asked for.
 
-A framework is imported only where somebody has asked for one of its classes, and so has
-imported it already.
+A framework is not imported: somebody has asked for one of its classes, and has done so.
 """
 
-import sys
+from functools import lru_cache
 from typing import Any, Protocol, cast
 
 __all__ = ["Connection", "given_in", "is_asgi_call", "make"]
@@ -12,7 +11,7 @@ __all__ = ["Connection", "given_in", "is_asgi_call", "make"]
 _FOR_BOTH = {"starlette": "HTTPConnection", "litestar": "ASGIConnection"}
 """The base classes of what each framework makes for requests and for WebSockets."""
 
-_MODULES = {"starlette.requests": "HTTPConnection", "litestar.connection.base": "ASGIConnection"}
+_BASES = {("starlette.requests", "HTTPConnection"), ("litestar.connection.base", "ASGIConnection")}
 """Where they are."""
 
 
@@ -20,6 +19,11 @@ class Connection(Protocol):
     """What a request scope is opened for: the three arguments of an ASGI app."""
 
     asgi_scope: Any
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the client has gone in the middle of a response."""
+        ...
 
     async def receive(self) -> Any:
         """The next message."""
@@ -44,13 +48,22 @@ def make(form: type, connection: Connection) -> Any:
 
 def given_in(arguments: tuple[Any, ...]) -> Any:
     """The connection among the arguments of an endpoint, None if there is none."""
-    known = [getattr(sys.modules.get(module), name, None) for module, name in _MODULES.items()]
-    bases = tuple(base for base in known if base is not None)
-    return next((argument for argument in arguments if isinstance(argument, bases)), None)
+    for argument in arguments:
+        if _is_connection(cast("Any", type(argument))):
+            return argument
+    return None
+
+
+@lru_cache(256)
+def _is_connection(cls: Any) -> bool:
+    """Whether it is a class of connections; kept, as to ask an abstract class takes long."""
+    return any((base.__module__, base.__qualname__) in _BASES for base in cls.__mro__)
 
 
 def is_asgi_call(arguments: tuple[Any, ...]) -> bool:
     """Whether these are the three arguments of an ASGI app: a connection's, and two functions."""
+    if len(arguments) < 3:
+        return False
     has_scope = any(
         isinstance(argument, dict)
         and cast("dict[str, Any]", argument).get("type") in ("http", "websocket")
