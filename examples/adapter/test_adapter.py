@@ -85,6 +85,7 @@ class Injected:
     ) -> None:
         await ws.accept()
         await ws.send_text(str(session.is_open))
+        await ws.receive_text()
         raise HTTPConflict
 
 
@@ -123,6 +124,7 @@ async def test_websocket_responder(log: list[str]) -> None:
     async with ASGIConductor(root_of(Injected(), log)) as client:
         async with client.simulate_ws("/") as connection:
             assert await connection.receive_text() == "True"
+            await connection.send_text("go on")
             with pytest.raises(WebSocketDisconnected):
                 await connection.receive_text()
     assert log == ["HTTPConflict"]
