@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import anyio
 import asyncpg
 from sqlalchemy import Column, ForeignKey, Integer, MetaData, String, Table, event, insert
 from sqlalchemy.engine import make_url
@@ -112,8 +113,11 @@ def create_engine(url: str) -> AsyncEngine:
     return engine
 
 
-def providers(database: Database, scope: str) -> list[Any]:
-    """An engine for each app, and a transaction for each *scope*, as users write them."""
+def providers(database: Database, scope: str, ended: anyio.Event | None = None) -> list[Any]:
+    """An engine for each app, and a transaction for each *scope*, as users write them.
+
+    *ended* is set when a transaction has ended, one way or the other.
+    """
 
     @provider(scope="app")
     async def engine() -> AsyncIterator[AsyncEngine]:
@@ -124,7 +128,11 @@ def providers(database: Database, scope: str) -> list[Any]:
 
     @provider(scope=scope)
     async def session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
-        async with AsyncSession(engine) as session, session.begin():
-            yield session
+        try:
+            async with AsyncSession(engine) as session, session.begin():
+                yield session
+        finally:
+            if ended is not None:
+                ended.set()
 
     return [engine, session]
