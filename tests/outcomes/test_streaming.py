@@ -18,7 +18,7 @@ from outcomes.client import DISCONNECT, EMPTY, served
 from outcomes.databases import Database, entries, providers, write
 from outcomes.sites import BASE, Make
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("both_paths")]
+pytestmark = pytest.mark.anyio
 
 MIDDLEWARE: list[Any] = [
     pytest.param([], id="plain"),

@@ -21,7 +21,7 @@ from outcomes.client import DISCONNECT
 from outcomes.databases import Database, break_a_promise, entries, providers, write
 from outcomes.sites import BASE, Make
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("both_paths")]
+pytestmark = pytest.mark.anyio
 
 MIDDLEWARE: list[Any] = [
     pytest.param([], id="plain"),

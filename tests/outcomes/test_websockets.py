@@ -18,7 +18,7 @@ from outcomes.client import Exchange, served
 from outcomes.databases import Database, providers, write
 from outcomes.sites import BASE, Make
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("both_paths")]
+pytestmark = pytest.mark.anyio
 
 GONE = {"type": "websocket.disconnect", "code": 1001}
 TEXT = {"type": "websocket.receive", "text": "hello"}
