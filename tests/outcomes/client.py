@@ -101,16 +101,22 @@ class Client:
         self._state = running.state
 
     async def ask(
-        self, *, query: str = "", body: bytes = b"", headers: Mapping[str, str] | None = None
+        self,
+        path: str = "/",
+        *,
+        query: str = "",
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
     ) -> Exchange:
         """Send a POST request, and wait for the end of everything that belongs to it."""
-        async with self.connection(query=query, headers=headers) as exchange:
+        async with self.connection(path, query=query, headers=headers) as exchange:
             exchange.say({"type": "http.request", "body": body, "more_body": False})
         return exchange
 
     @asynccontextmanager
     async def connection(
         self,
+        path: str = "/",
         *,
         query: str = "",
         headers: Mapping[str, str] | None = None,
@@ -119,7 +125,7 @@ class Client:
         """A POST request; after the block, what belongs to it is awaited."""
         sent = {"content-type": "application/json", **(headers or {})}
         asgi_scope = {
-            **http_scope(state=self._state),
+            **http_scope(path, state=self._state),
             "asgi": {"version": "3.0", "spec_version": spec_version},
             "method": "POST",
             "query_string": query.encode(),

@@ -16,7 +16,7 @@ from lifescope import errors
 from lifescope._model.keys import as_key
 from lifescope._model.names import Place
 from lifescope._model.provider import Provider
-from lifescope._model.scopes import REQUEST
+from lifescope._model.scopes import CALL, REQUEST
 from lifescope._runtime import binding, closing, guards, loops
 from lifescope._runtime.closing import State
 from lifescope._runtime.connections import Connection
@@ -231,12 +231,16 @@ class OpenScope:
         When the scope ends, its providers see *error* at their `yield`: a transaction is
         rolled back also where the framework turns the error into a response. Not so where
         `is_failure` of `container.asgi` says that it is no failure. For writers of adapters,
-        and for endpoints that answer with an error without raising it. A later call counts,
+        and for endpoints that answer with an error without raising it. What is told to a call,
+        the current scope of many endpoints, is told to its request, too. A later call counts,
         an error that leaves the scope itself counts more.
         """
-        if self.counts(error):
-            self.failure = error
-            self.is_untouched = False
+        if not self.counts(error):
+            return
+        request = self.around(REQUEST) if self.name == CALL else None
+        for scope in (self, request or self):
+            scope.failure = error
+            scope.is_untouched = False
 
     def counts(self, error: BaseException) -> bool:
         """Whether *error* is a failure, by the policy that `container.asgi` was told."""
