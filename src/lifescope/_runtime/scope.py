@@ -16,7 +16,7 @@ from lifescope import errors
 from lifescope._model.keys import as_key
 from lifescope._model.names import Place
 from lifescope._model.provider import Provider
-from lifescope._model.scopes import CALL, REQUEST
+from lifescope._model.scopes import REQUEST
 from lifescope._runtime import binding, closing, guards, loops
 from lifescope._runtime.closing import State
 from lifescope._runtime.connections import Connection
@@ -107,9 +107,12 @@ class OpenScope:
     @property
     def closed(self) -> bool:
         """Whether the scope, or one around it, has ended or is ending."""
-        if self._state is not State.OPEN:
-            return True
-        return self.parent is not None and self.parent.closed
+        scope: OpenScope | None = self
+        while scope is not None:
+            if scope._state:
+                return True
+            scope = scope.parent
+        return False
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -235,12 +238,11 @@ class OpenScope:
         the current scope of many endpoints, is told to its request, too. A later call counts,
         an error that leaves the scope itself counts more.
         """
-        if not self.counts(error):
-            return
-        request = self.around(REQUEST) if self.name == CALL else None
-        for scope in (self, request or self):
-            scope.failure = error
-            scope.is_untouched = False
+        if self.counts(error):
+            request = self.around(REQUEST) or self
+            for scope in (self, request):
+                scope.failure = error
+                scope.is_untouched = False
 
     def counts(self, error: BaseException) -> bool:
         """Whether *error* is a failure, by the policy that `container.asgi` was told."""
@@ -277,7 +279,10 @@ class OpenScope:
 
     def around(self, name: str) -> "OpenScope | None":
         """The scope called *name* that this one is, or is in; None if there is none."""
-        return next((scope for scope in self.outwards() if scope.name == name), None)
+        scope: OpenScope | None = self
+        while scope is not None and scope.name != name:
+            scope = scope.parent
+        return scope
 
     def _may_make_now(self, provider: Provider, is_entered: bool) -> bool:
         """Whether *provider* can be made without awaiting; False if somebody is at it already.
@@ -452,6 +457,8 @@ class OpenScope:
         scope = self
         while scope.parent is not None:
             scope = scope.parent
+        if loops.runs_here(scope.loop):
+            return True
         here = loops.loop_token()
         if here is not None and scope.loop is not None and here is not scope.loop:
             raise errors.WrongLoopError(
