@@ -234,7 +234,8 @@ class OpenScope:
         When the scope ends, its providers see *error* at their `yield`: a transaction is
         rolled back also where the framework turns the error into a response. Not so where
         `is_failure` of `container.asgi` says that it is no failure. For writers of adapters,
-        and for endpoints that answer with an error without raising it. A later call counts,
+        and for endpoints that answer with an error without raising it. What is told to a call,
+        the current scope of many endpoints, is told to its request, too. A later call counts,
         an error that leaves the scope itself counts more.
         """
         if self.counts(error):
