@@ -201,10 +201,14 @@ def _told_to(
     endpoint. What leaves other injected functions may still be caught by the endpoint, and is
     no outcome of the scope.
     """
-    connection = connections.given_in((*args, *kwargs.values()) if kwargs else args)
-    if connection is None:
+    arguments = (*args, *kwargs.values()) if kwargs else args
+    connection = connections.given_in(arguments)
+    is_app = connection is None and connections.is_asgi_call(arguments)
+    if connection is None and not is_app:
         return _NOTHING
     request = scope.around(REQUEST)
+    if is_app:
+        return _NOTHING if request is None else _recorded(request)
     if request is None or request.is_in_endpoint:  # the boundary around the route will tell
         scope.supply_connection(connection)
         return _NOTHING
@@ -212,6 +216,16 @@ def _told_to(
 
 
 _NOTHING: AbstractContextManager[None] = nullcontext()
+
+
+@contextmanager
+def _recorded(request: OpenScope) -> Generator[None]:
+    """The boundary of an ASGI app. It may be middleware, so there may be endpoints inside."""
+    try:
+        yield
+    except BaseException as error:
+        request.record_failure(error)
+        raise
 
 
 @contextmanager
