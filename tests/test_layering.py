@@ -14,7 +14,6 @@ import lifescope.adapters
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "lifescope"
-CONNECTIONS = "lifescope._runtime.connections"
 UVICORN = "lifescope._uvicorn"
 COMMANDS = "lifescope.cli"
 SERVERS = {UVICORN, COMMANDS, "lifescope.server"}
@@ -112,7 +111,7 @@ def test_imports_for_type_checkers_stay_in_their_folder() -> None:
 
 
 def test_imports_in_functions_are_the_known_ones() -> None:
-    """An import that is hidden in a function is Starlette in one module, or the standard library.
+    """An import that is hidden in a function is the standard library's.
 
     Anything else would be a way around the layers, or an import that first costs time in a
     request.
@@ -122,28 +121,26 @@ def test_imports_in_functions_are_the_known_ones() -> None:
         for i in imports()
         if i.in_function
         and top(i.module) not in sys.stdlib_module_names
-        and not (i.importer == CONNECTIONS and top(i.module) == "starlette")
         and not i.module.startswith("annotationlib")  # new in Python 3.14
         and i.importer != COMMANDS  # a command imports what it needs, when it is asked for
     ]
     assert wrong == []
 
 
-def test_starlette_is_imported_late() -> None:
-    """The core imports Starlette inside functions only, so `import lifescope` does not."""
+def test_frameworks_are_imported_by_their_adapters_alone() -> None:
+    """The core recognises a framework's classes by name, and makes those that it is asked for."""
     wrong = [
         str(i)
         for i in imports()
-        if top(i.module) == "starlette"
+        if top(i.module) in ("starlette", "fastapi", "litestar")
         and not i.importer.startswith("lifescope.integrations.")
-        and not (i.importer == CONNECTIONS and i.in_function)
     ]
     assert wrong == []
 
 
 def test_only_declared_packages_are_imported() -> None:
-    """What the core imports is the standard library, anyio, typing-extensions, and Starlette."""
-    allowed = {"lifescope", "anyio", "typing_extensions", "starlette", "annotationlib"}
+    """What the core imports is the standard library, anyio and typing-extensions."""
+    allowed = {"lifescope", "anyio", "typing_extensions", "annotationlib"}
     wrong = [
         str(i)
         for i in imports()

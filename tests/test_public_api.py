@@ -21,7 +21,9 @@ PUBLIC_MODULES = [
     "lifescope",
     "lifescope.adapters",
     "lifescope.errors",
+    "lifescope.integrations.asgi",
     "lifescope.integrations.fastapi",
+    "lifescope.integrations.litestar",
     "lifescope.integrations.starlette",
 ]
 
@@ -250,10 +252,12 @@ def test_asgi_imports_nothing_more_than_lifescope() -> None:
     assert third_party(more) == set()
 
 
-def test_starlette_adapter_imports_no_other_framework() -> None:
+@pytest.mark.parametrize("adapter", ["asgi", "starlette", "litestar"])
+def test_adapter_imports_no_other_framework(adapter: str) -> None:
     """An adapter loads its own framework at most."""
-    modules = third_party(imported_by("import lifescope.integrations.starlette"))
-    assert modules & {"fastapi", "uvicorn", "trio", "pydantic"} == set()
+    modules = third_party(imported_by(f"import lifescope.integrations.{adapter}"))
+    others = {"fastapi", "litestar", "starlette", "uvicorn", "trio", "pydantic"} - {adapter}
+    assert modules & others == set()
 
 
 # --- the distribution -----------------------------------------------------------------------

@@ -17,11 +17,10 @@ from lifescope._declare.decorator import local_names
 from lifescope._declare.signatures import injected_names, read_entry
 from lifescope._model.keys import InjectMarker, Key
 from lifescope._model.names import place_of, spell_callable
-from lifescope._model.scopes import CALL
+from lifescope._model.scopes import CALL, REQUEST
 from lifescope._runtime import connections, loops
 from lifescope._runtime.binding import apply, current, find_scope, undo
-from lifescope._runtime.engine import Engine
-from lifescope._runtime.filling import Filler
+from lifescope._runtime.filling import Filler, Filling
 from lifescope._runtime.opening import Opening
 from lifescope._runtime.scope import OpenScope
 
@@ -78,7 +77,15 @@ def inject_from(container: object | None, function: _F, frame: types.FrameType) 
 
 def _async_wrapper(injected: "_Injected") -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        return await injected.call(args, kwargs)
+        scope = injected.scope()
+        plan = injected.filling(kwargs).plan(scope)
+        with _told_to(scope, args, kwargs):
+            if plan is not None:
+                scope.is_untouched = False
+                return await injected.run(args, kwargs, await plan(scope))
+            async with scope.open(CALL) as inner:
+                filled = await injected.filling(kwargs).filler(inner).fill(inner)
+                return await injected.run(args, kwargs, filled)
 
     return wrapper
 
@@ -91,7 +98,7 @@ def _sync_wrapper(injected: "_Injected") -> Callable[..., Any]:
 
 
 class _Injected:
-    """A function with its fillers: one for each engine, and set of parameters passed by hand."""
+    """A function with what fills it: one for each set of parameters passed by hand."""
 
     def __init__(
         self, container: object | None, function: Callable[..., Any], names: dict[str, Any]
@@ -102,8 +109,7 @@ class _Injected:
         self._hidden = injected_names(function, names)
         self._signature = read_signature(function)
         self._is_shifted = _is_shifted(self._signature, self._hidden)
-        # In one attribute, as threads may call it for different engines at once.
-        self._fillers: tuple[Engine | None, dict[frozenset[str], Filler]] = (None, {})
+        self._fillings: dict[frozenset[str], Filling] = {}
 
     def hide_in(self, wrapper: Any) -> None:
         """Take the injected parameters out of what frameworks read."""
@@ -123,30 +129,20 @@ class _Injected:
             return []
         return [parameter.key for parameter in entry.parameters]
 
-    async def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call a coroutine function."""
-        scope = self._scope()
-        filler = self._filler(scope, kwargs)
-        with _told_to(scope, args, kwargs):
-            if filler.opens(scope):
-                async with scope.open(CALL) as inner:
-                    return await self._run(args, kwargs, await filler.fill(inner))
-            return await self._run(args, kwargs, await filler.fill(scope))
-
     def call_sync(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function, in the event loop or in a worker thread."""
-        scope = self._scope()
-        filler = self._filler(scope, kwargs)
+        scope = self.scope()
+        filler = self.filling(kwargs).filler(scope)
         in_thread = loops.loop_token() is None
         with _told_to(scope, args, kwargs):
             if in_thread:
                 with _filled_from_thread(scope, filler) as filled:
-                    return self._run(args, kwargs, filled)
+                    return self.run(args, kwargs, filled)
             if filler.opens(scope):
                 raise errors.NotReadyError(key=None, provider=f'the scope "{CALL}"')
-            return self._run(args, kwargs, filler.fill_now(scope))
+            return self.run(args, kwargs, filler.fill_now(scope))
 
-    def _run(self, args: tuple[Any, ...], kwargs: dict[str, Any], filled: dict[str, Any]) -> Any:
+    def run(self, args: tuple[Any, ...], kwargs: dict[str, Any], filled: dict[str, Any]) -> Any:
         if not self._is_shifted:
             return self._function(*args, **filled, **kwargs)
         by_hand = {name: value for name, value in kwargs.items() if name in self._hidden}
@@ -163,24 +159,25 @@ class _Injected:
         kept = [parameter for parameter in parameters if parameter.name not in self._hidden]
         return self._signature.replace(parameters=kept)
 
-    def _scope(self) -> OpenScope:
+    def scope(self) -> OpenScope:
         scope = find_scope(self._container, spell_callable(self._function))
         if scope.closed:
             raise scope.closed_error(f"the parameters of {spell_callable(self._function)}")
         return scope
 
-    def _filler(self, scope: OpenScope, kwargs: Mapping[str, Any]) -> Filler:
-        engine, fillers = self._fillers
-        if scope._engine is not engine:
-            engine, fillers = self._fillers = scope._engine, {}
-        given = frozenset(kwargs)
-        filler = fillers.get(given)
-        if filler is None:
+    def filling(self, kwargs: Mapping[str, Any]) -> Filling:
+        """What makes the parameters that are not passed by hand, as *kwargs*."""
+        given = frozenset(kwargs) if kwargs else _NONE
+        filling = self._fillings.get(given)
+        if filling is None:
             entry = read_entry(
                 self._function, marked=True, local_names=self._local_names, given=given
             )
-            filler = fillers[given] = Filler(scope._engine, entry)
-        return filler
+            filling = self._fillings[given] = Filling(entry)
+        return filling
+
+
+_NONE: frozenset[str] = frozenset()
 
 
 def _is_shifted(signature: inspect.Signature, hidden: set[str]) -> bool:
@@ -202,17 +199,36 @@ def _told_to(
 
     A function is taken for an endpoint if it is called with a connection, and by no other
     endpoint. What leaves other injected functions may still be caught by the endpoint, and is
-    no outcome of the scope. A middleware's function, which gets a connection and a function
-    that calls the rest of the app, is around the endpoint, and must not stand in for it.
+    no outcome of the scope. A middleware's function, which gets a connection and then a
+    function that calls the rest of the app, must not stand in for the endpoint inside of it.
     """
-    given = (*args, *kwargs.values())
-    connection = connections.given_in(given)
-    if connection is None:
-        return nullcontext()
-    if len(given) > 1 and any(isinstance(value, types.FunctionType) for value in given):
+    arguments = (*args, *kwargs.values()) if kwargs else args
+    connection = connections.given_in(arguments)
+    is_app = connection is None and connections.is_asgi_call(arguments)
+    if connection is None and not is_app:
+        return _NOTHING
+    request = scope.around(REQUEST)
+    if is_app:
+        return _NOTHING if request is None else _recorded(request)
+    is_middleware = args[-2:-1] == (connection,) and isinstance(args[-1], types.FunctionType)
+    # Inside of an endpoint, the boundary around that one will tell.
+    if request is None or request.is_in_endpoint or is_middleware:
         scope.supply_connection(connection)
-        return nullcontext()
+        return _NOTHING
     return scope.endpoint(connection)
+
+
+_NOTHING: AbstractContextManager[None] = nullcontext()
+
+
+@contextmanager
+def _recorded(request: OpenScope) -> Generator[None]:
+    """The boundary of an ASGI app. It may be middleware, so there may be endpoints inside."""
+    try:
+        yield
+    except BaseException as error:
+        request.record_failure(error)
+        raise
 
 
 @contextmanager

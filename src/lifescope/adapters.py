@@ -11,9 +11,10 @@ from lifescope._declare.annotations import without_none
 from lifescope._model.keys import Key, as_key
 from lifescope._model.names import place_of, spell_callable
 from lifescope._model.provider import Entry, Parameter
-from lifescope._runtime.engine import Engine
-from lifescope._runtime.filling import Filler
+from lifescope._model.scopes import CALL
+from lifescope._runtime.filling import Filling
 from lifescope._runtime.scope import OpenScope
+from lifescope.errors import ScopeOrderError
 
 __all__ = ["Parameters"]
 
@@ -33,9 +34,8 @@ class Parameters:
             _parameter(name, as_key(form), position)
             for position, (name, form) in enumerate(keys.items())
         ]
-        self._entry = Entry(spell_callable(function), tuple(parameters), place_of(function))
-        # In one attribute, as threads may use it for different containers at once.
-        self._filler: tuple[Engine, Filler] | None = None
+        entry = Entry(spell_callable(function), tuple(parameters), place_of(function))
+        self._filling = Filling(entry)
 
     def note_on(self, function: Any) -> None:
         """Note on *function* that it asks for these, besides what has been noted on it before.
@@ -44,7 +44,7 @@ class Parameters:
         routes. What it does not find is made when it is first asked for.
         """
         before: Callable[[], list[Any]] = getattr(function, "__lifescope_asks_for__", list[Any])
-        keys = [parameter.key for parameter in self._entry.parameters]
+        keys = [parameter.key for parameter in self._filling.entry.parameters]
         function.__lifescope_asks_for__ = lambda: [*keys, *before()]
 
     def need_call_scope(self, scope: OpenScope) -> bool:
@@ -56,18 +56,21 @@ class Parameters:
             ScopeClosedError: *scope* has ended.
         """
         if scope.closed:
-            raise scope.closed_error(f"the parameters of {self._entry.name}")
-        return self._filler_for(scope).opens(scope)
+            raise scope.closed_error(f"the parameters of {self._filling.entry.name}")
+        return self._filling.plan(scope) is None
 
     async def fill(self, scope: OpenScope) -> dict[str, Any]:
-        """Parameter name to object, made in *scope* and those around it."""
-        return await self._filler_for(scope).fill(scope)
+        """Parameter name to object, made in *scope* and those around it.
 
-    def _filler_for(self, scope: OpenScope) -> Filler:
-        known = self._filler
-        if known is None or known[0] is not scope._engine:
-            known = self._filler = scope._engine, Filler(scope._engine, self._entry)
-        return known[1]
+        Raises:
+            ScopeOrderError: One lives in the scope "call", and it is not open.
+        """
+        plan = self._filling.plan(scope)
+        if plan is None:
+            name = self._filling.entry.name
+            raise ScopeOrderError(key=None, scope=CALL, asked_in=scope.name, provider=name)
+        scope.is_untouched = False
+        return await plan(scope)
 
 
 def _parameter(name: str, key: Key, position: int) -> Parameter:

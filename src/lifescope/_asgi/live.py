@@ -91,6 +91,12 @@ class Live:
         request.is_untouched = False
         return guard
 
+    def has_ended_at_once(self, request: OpenScope) -> bool:
+        """Close a request scope that has nothing to release; False if it has to be closed."""
+        if request.applied is not None or request.parent is not self.scope:
+            return False
+        return request.close_at_once()
+
     async def end_request(
         self, request: OpenScope, connection: Connection, error: BaseException | None
     ) -> bool:

@@ -87,9 +87,9 @@ class Root:
             if not await live.end_request(request, connection, error):
                 raise
         else:
-            if request.is_untouched and connection.is_plain:
+            if connection.is_plain and request.is_untouched:
                 request.end_unused()
-            else:
+            elif not (connection.is_plain and live.has_ended_at_once(request)):
                 tokens += request.effects()
                 await live.end_request(request, connection, None)
         finally:

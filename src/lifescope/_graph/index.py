@@ -24,6 +24,9 @@ _CONNECTIONS = {
     ("starlette.requests", "Request"),
     ("starlette.requests", "HTTPConnection"),
     ("starlette.websockets", "WebSocket"),
+    ("litestar.connection.request", "Request"),
+    ("litestar.connection.websocket", "WebSocket"),
+    ("litestar.connection.base", "ASGIConnection"),
 }
 
 _DEEPEST = 20

@@ -1,6 +1,6 @@
-"""Filler: the arguments of one function, made in whichever scope it is called."""
+"""Filling: the arguments of one function, made in whichever scope it is called."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from lifescope import errors
@@ -15,7 +15,46 @@ from lifescope._runtime.scope import OpenScope
 if TYPE_CHECKING:
     from lifescope._runtime.engine import Engine
 
-__all__ = ["Filler"]
+__all__ = ["Filler", "Filling", "Plan"]
+
+Plan = Callable[[OpenScope], Awaitable[dict[str, Any]]]
+"""What makes all arguments of a function, in scopes of one name."""
+
+
+class Filling:
+    """Makes the arguments of one function, for whichever container's scope it is called in.
+
+    Attributes:
+        entry: The function's parameters that are filled.
+    """
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        # In one attribute, as threads may use it for different engines at once.
+        self._known: tuple[Filler | None, dict[str, Plan | None]] = None, {}
+
+    def filler(self, scope: OpenScope) -> "Filler":
+        """What makes them in scopes of the engine of *scope*."""
+        filler, _ = self._known
+        if filler is None or filler.engine is not scope._engine:
+            filler = Filler(scope._engine, self.entry)
+            self._known = filler, {}
+        return filler
+
+    def plan(self, scope: OpenScope) -> Plan | None:
+        """What makes them in *scope*; None if a "call" scope has to be opened in it before.
+
+        Raises:
+            GraphError: Nothing provides one of them.
+            ScopeOrderError: One lives in another scope that is not open.
+        """
+        filler, plans = self._known
+        if filler is None or filler.engine is not scope._engine:
+            filler = self.filler(scope)
+            plans = self._known[1]
+        if scope.name not in plans:
+            plans[scope.name] = None if filler.opens(scope) else filler.function(scope.name)
+        return plans[scope.name]
 
 
 class Filler:
@@ -58,8 +97,12 @@ class Filler:
 
     async def fill(self, scope: OpenScope) -> dict[str, Any]:
         """Parameter name to object, made in *scope*."""
-        mode = self.engine.mode_of(scope.name)
-        return await self._fill(scope, mode)
+        scope.is_untouched = False
+        return await self.function(scope.name)(scope)
+
+    def function(self, scope: str) -> Callable[[OpenScope], Awaitable[dict[str, Any]]]:
+        """What makes them in scopes called *scope*, in the task that opens these."""
+        return self._function(scope, self.engine.mode_of(scope))
 
     async def fill_for_thread(
         self, scope: OpenScope
@@ -69,13 +112,9 @@ class Filler:
         Whichever task runs this for the thread, it is not the one to enter providers in.
         """
         before = binding.snapshot()
-        filled = await self._fill(scope, Mode.ELSEWHERE)
-        return filled, binding.changes(before, binding.snapshot())
-
-    async def _fill(self, scope: OpenScope, mode: Mode) -> dict[str, Any]:
         scope.is_untouched = False
-        filled: dict[str, Any] = await self._function(scope.name, mode)(scope)
-        return filled
+        filled = await self._function(scope.name, Mode.ELSEWHERE)(scope)
+        return filled, binding.changes(before, binding.snapshot())
 
     def fill_now(self, scope: OpenScope) -> dict[str, Any]:
         """The same, without awaiting.

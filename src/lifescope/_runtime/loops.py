@@ -30,6 +30,7 @@ __all__ = [
     "is_trio",
     "level_cancellation_test",
     "loop_token",
+    "runs_here",
     "spawn",
     "take_back_cancel",
     "task_getter",
@@ -92,6 +93,16 @@ def loop_token() -> object | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def runs_here(token: object | None) -> bool:
+    """Whether the event loop of a `loop_token` runs here, where that is quickly told."""
+    if "trio" in sys.modules:
+        return False
+    try:
+        return asyncio.get_running_loop() is token
+    except RuntimeError:
+        return False
 
 
 def is_closed(token: object | None) -> bool:

@@ -107,9 +107,12 @@ class OpenScope:
     @property
     def closed(self) -> bool:
         """Whether the scope, or one around it, has ended or is ending."""
-        if self._state is not State.OPEN:
-            return True
-        return self.parent is not None and self.parent.closed
+        scope: OpenScope | None = self
+        while scope is not None:
+            if scope._state:
+                return True
+            scope = scope.parent
+        return False
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -273,7 +276,10 @@ class OpenScope:
 
     def around(self, name: str) -> "OpenScope | None":
         """The scope called *name* that this one is, or is in; None if there is none."""
-        return next((scope for scope in self.outwards() if scope.name == name), None)
+        scope: OpenScope | None = self
+        while scope is not None and scope.name != name:
+            scope = scope.parent
+        return scope
 
     def _may_make_now(self, provider: Provider, is_entered: bool) -> bool:
         """Whether *provider* can be made without awaiting; False if somebody is at it already.
@@ -448,6 +454,8 @@ class OpenScope:
         scope = self
         while scope.parent is not None:
             scope = scope.parent
+        if loops.runs_here(scope.loop):
+            return True
         here = loops.loop_token()
         if here is not None and scope.loop is not None and here is not scope.loop:
             raise errors.WrongLoopError(
