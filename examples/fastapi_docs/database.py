@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, HTTPException
+from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
@@ -53,42 +53,44 @@ class Session:
         self._database.rollback()
 
 
+def open_session(request: Request) -> Iterator[Session]:
+    session = Session(request.app.state.database)
+    try:
+        yield session
+    finally:
+        session.rollback()  # what nobody has committed
+
+
+SessionOfRequest = Annotated[Session, Depends(open_session)]
+
+
 def as_fastapi_shows() -> FastAPI:
-    database = new_database()
-
-    def open_session() -> Iterator[Session]:
-        session = Session(database)
-        try:
-            yield session
-        finally:
-            session.rollback()  # what nobody has committed
-
-    session_of_request = Annotated[Session, Depends(open_session)]
     app = FastAPI()
+    app.state.database = new_database()
 
     @app.post("/heroes/", status_code=201)
-    def create(hero: Hero, session: session_of_request) -> Hero:
+    def create(hero: Hero, session: SessionOfRequest) -> Hero:
         session.add(hero)
         session.commit()
         return hero
 
     @app.post("/teams/")
-    def create_all(heroes: list[Hero], session: session_of_request) -> int:
+    def create_all(heroes: list[Hero], session: SessionOfRequest) -> int:
         for hero in heroes:
             session.add(hero)
         session.commit()
         return len(heroes)
 
     @app.get("/heroes/")
-    def read_all(session: session_of_request) -> list[Hero]:
+    def read_all(session: SessionOfRequest) -> list[Hero]:
         return session.heroes()
 
     @app.get("/heroes/{name}")
-    async def read(name: str, session: session_of_request) -> Hero:
+    async def read(name: str, session: SessionOfRequest) -> Hero:
         return session.get(name)
 
     @app.get("/stream")
-    def stream(session: session_of_request) -> StreamingResponse:
+    def stream(session: SessionOfRequest) -> StreamingResponse:
         lines = (f"{hero.name}\n" for hero in session.heroes())
         return StreamingResponse(lines, media_type="text/plain")
 

@@ -1,6 +1,6 @@
 """Testing: replace what an app depends on."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -40,7 +40,7 @@ def as_fastapi_shows() -> FastAPI:
 
 
 @contextmanager
-def tested_as_fastapi_shows() -> Iterator[TestClient]:
+def tested_as_fastapi_shows() -> Generator[TestClient]:
     app = show()
     app.dependency_overrides[read_clock] = StoppedClock
     with TestClient(app) as client:
@@ -63,6 +63,6 @@ with_inject = container.asgi(create_app)
 
 
 @contextmanager
-def tested_with_inject() -> Iterator[TestClient]:
+def tested_with_inject() -> Generator[TestClient]:
     with container.override(Clock, StoppedClock()), TestClient(with_inject) as client:
         yield client

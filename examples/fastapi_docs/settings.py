@@ -1,6 +1,6 @@
 """Settings that are read once, and a model that is loaded when the app starts."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -36,7 +36,7 @@ def as_fastapi_shows() -> FastAPI:
         return Settings()
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         models["answer"] = Model(read_settings().factor)
         yield
         models.clear()

@@ -25,17 +25,12 @@ from starlette.routing import Route, Router, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from frameworks import deferred_starlette
-from frameworks.forms import LOOPS, SCOPES, Act, Refused, read
+from frameworks.forms import SCOPES, Act, Refused, read
 from integrations.driving import Receive, Send, Serve, Session, open_sessions
 from lifescope import Container, NoScopeError, provider
 from lifescope.integrations.starlette import Inject, inject
 
 pytestmark = pytest.mark.usefixtures("both_paths")
-
-
-@pytest.fixture(params=LOOPS)
-def anyio_backend(request: pytest.FixtureRequest) -> Any:
-    return request.param
 
 
 def refuse(session: Session) -> str:

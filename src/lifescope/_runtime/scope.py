@@ -238,8 +238,10 @@ class OpenScope:
         an error that leaves the scope itself counts more.
         """
         if self.counts(error):
-            self.failure = error
-            self.is_untouched = False
+            request = self.around(REQUEST) or self
+            for scope in (self, request):
+                scope.failure = error
+                scope.is_untouched = False
 
     def counts(self, error: BaseException) -> bool:
         """Whether *error* is a failure, by the policy that `container.asgi` was told."""
