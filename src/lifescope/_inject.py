@@ -232,7 +232,7 @@ def _told_to(
     if is_app:
         return _NOTHING if request is None else _recorded(request)
     # The boundary around a route, where there is one, sees what leaves the endpoint.
-    if request is None or request.is_in_endpoint or _is_middleware(arguments):
+    if request is None or request.is_in_endpoint or _is_middleware(args):
         scope.supply_connection(connection)
         return _NOTHING
     return scope.endpoint(connection)
@@ -241,8 +241,16 @@ def _told_to(
 _NOTHING: AbstractContextManager[None] = nullcontext()
 
 
-def _is_middleware(arguments: tuple[Any, ...]) -> bool:
-    return len(arguments) > 1 and any(isinstance(each, types.FunctionType) for each in arguments)
+def _is_middleware(args: tuple[Any, ...]) -> bool:
+    """Whether a function is called as `dispatch(request, call_next)`, not as an endpoint.
+
+    What a partial endpoint has bound comes by name, or before the connection.
+    """
+    return (
+        len(args) > 1
+        and isinstance(args[-1], types.FunctionType)
+        and connections.given_in(args[-2:-1]) is not None
+    )
 
 
 @contextmanager
