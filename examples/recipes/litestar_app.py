@@ -71,8 +71,7 @@ class Lists(Controller):
 
 
 def create_app() -> Litestar:
-    handlers = [order, Lists, summary, feed]
-    return Litestar(handlers, plugins=[LifescopePlugin()], logging_config=None)
+    return Litestar([order, Lists, summary, feed], plugins=[LifescopePlugin()], logging_config=None)
 
 
 # --8<-- [end:app]

@@ -241,7 +241,9 @@ def described(*, with_injected: bool) -> Litestar:
         return Order("tea", number)
 
     @post("/orders")
-    async def create(session: Inject[Session], data: JSONBody[Order], dry: FromQuery[bool]) -> Order:
+    async def create(
+        session: Inject[Session], data: JSONBody[Order], dry: FromQuery[bool]
+    ) -> Order:
         return data
 
     class Lines(Controller):

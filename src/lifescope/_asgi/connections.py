@@ -32,14 +32,12 @@ class Connection:
         is_cancelled: It was cancelled by us, because the app stops.
         is_ending: The app is through with it, and its scope is closing.
         is_gone: The client has gone before it had the whole response.
-        is_cut_off: It has had some of it.
     """
 
     is_plain = True
     is_cancelled = False
     is_ending = False
     is_gone = False
-    is_cut_off = False
 
     def __init__(
         self,
@@ -101,7 +99,6 @@ class Http(Connection):
         message = await self._receive()
         if message["type"] == "http.disconnect" and not self._has_all:
             self.is_gone = True
-            self.is_cut_off = self._has_begun
             self.is_plain = False
             _tell_call()
         return message
