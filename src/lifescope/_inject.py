@@ -220,7 +220,8 @@ def _told_to(
 
     A function is taken for an endpoint if it is called with a connection, and by no other
     endpoint. What leaves other injected functions may still be caught by the endpoint, and is
-    no outcome of the scope.
+    no outcome of the scope. A middleware's function, which gets a connection and a function
+    that calls the rest of the app, is around the endpoint, and must not stand in for it.
     """
     arguments = (*args, *kwargs.values()) if kwargs else args
     connection = connections.given_in(arguments)
@@ -230,13 +231,26 @@ def _told_to(
     request = scope.around(REQUEST)
     if is_app:
         return _NOTHING if request is None else _recorded(request)
-    if request is None or request.is_in_endpoint:  # the boundary around the route will tell
+    # The boundary around a route, where there is one, sees what leaves the endpoint.
+    if request is None or request.is_in_endpoint or _is_middleware(args):
         scope.supply_connection(connection)
         return _NOTHING
     return scope.endpoint(connection)
 
 
 _NOTHING: AbstractContextManager[None] = nullcontext()
+
+
+def _is_middleware(args: tuple[Any, ...]) -> bool:
+    """Whether a function is called as `dispatch(request, call_next)`, not as an endpoint.
+
+    What a partial endpoint has bound comes by name, or before the connection.
+    """
+    return (
+        len(args) > 1
+        and isinstance(args[-1], types.FunctionType)
+        and connections.given_in(args[-2:-1]) is not None
+    )
 
 
 @contextmanager

@@ -31,14 +31,38 @@ __all__ = ["Inject"]
 T = TypeVar("T")
 
 
-async def _endpoint(connection: HTTPConnection) -> AsyncIterator[OpenScope]:
-    """The boundary of an endpoint; gives the scope in which its parameters are made."""
+def _is_generator(function: Any) -> bool:
+    """Whether an endpoint is a generator: the body of the response is what it yields."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = inspect.unwrap(function) if function is not None else None
+    if not inspect.isroutine(function):
+        function = getattr(function, "__call__", None)  # noqa: B004
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
+async def _body(connection: HTTPConnection) -> AsyncIterator[OpenScope | None]:
+    """The "call" scope of an endpoint that is a generator: it returns when the body was sent."""
     scope = current_scope()
-    if scope.name != "request":  # a root inside another one's endpoint, or scopes of the user's
-        yield scope
+    if (
+        scope.name != "request"
+        or "call" not in scope.scopes
+        or not _is_generator(connection.scope.get("endpoint"))
+    ):
+        yield None
         return
+    async with scope.open("call") as inner:
+        yield inner
+
+
+async def _endpoint(
+    connection: HTTPConnection,
+    body: Annotated[OpenScope | None, Depends(_body, scope="request")],
+) -> AsyncIterator[OpenScope]:
+    """The boundary of an endpoint; gives the scope in which its parameters are made."""
+    scope = body or current_scope()
     with scope.endpoint(connection):
-        if "call" not in scope.scopes:
+        if scope.name != "request" or "call" not in scope.scopes:  # it is open, or not ours
             yield scope
             return
         async with scope.open("call") as inner:
@@ -73,21 +97,24 @@ _OURS = "_lifescope"
 """The name of the one parameter that FastAPI passes instead of the injected ones."""
 
 _STACK = "fastapi_function_astack"
-"""Where FastAPI keeps, in ASGI's scope, what ends before the response starts."""
+"""Where FastAPI keeps, in ASGI's scope, what ends before the response starts ..."""
+
+_BODY_STACK = "fastapi_inner_astack"
+"""... and what ends when its body was sent."""
 
 
 _Fill = Callable[[HTTPConnection], Awaitable[dict[str, Any]]]
 
 
-def _filling(parameters: Parameters) -> _Fill:
-    """What makes the injected parameters of one endpoint."""
+def _filling(parameters: Parameters, stack: str) -> _Fill:
+    """What makes the injected parameters of one endpoint; a "call" scope ends with *stack*."""
 
     async def fill(connection: HTTPConnection) -> dict[str, Any]:
         scope = current_scope()
         scope.supply_connection(connection)
         if parameters.need_call_scope(scope):
-            stack: AsyncExitStack = connection.scope[_STACK]
-            scope = await stack.enter_async_context(scope.open("call"))
+            exits: AsyncExitStack = connection.scope[stack]
+            scope = await exits.enter_async_context(scope.open("call"))
         return await parameters.fill(scope)
 
     return fill
@@ -115,8 +142,8 @@ def _fit(dependant: Any) -> None:
     if not keys or is_async is None:
         return
     parameters = Parameters(function, keys)
-    fill = _filling(parameters)
     if is_async:
+        fill = _filling(parameters, _STACK)
         name = dependant.http_connection_param_name or _OURS
         filled = _async_wrapper(function, fill, name, next(iter(keys)))
         parameters.note_on(filled)
@@ -124,6 +151,7 @@ def _fit(dependant: Any) -> None:
         dependant.http_connection_param_name = name
         dependant.dependencies = others
     else:  # FastAPI calls it in a thread, or iterates over it: what it gets is made before
+        fill = _filling(parameters, _BODY_STACK if _is_generator(function) else _STACK)
         made = _get_dependant(path=dependant.path or "", call=fill, name=_OURS)
         filled = _sync_wrapper(function)
         parameters.note_on(filled)
@@ -172,9 +200,24 @@ def _mentions(code: CodeType, text: str) -> bool:
 
 _get_dependant: Any = getattr(utils, "get_dependant", None)
 _CAN_FIT = _get_dependant is not None and all(
-    _mentions(each.__code__, _STACK)
+    _mentions(each.__code__, stack)
+    for stack in (_STACK, _BODY_STACK)
     for each in (routing.request_response, routing.websocket_session)
 )
+
+
+def _accepts(form: Any) -> bool:
+    """Whether FastAPI takes *form* for a parameter; before 0.129 not where it fills it itself."""
+
+    def endpoint(connection: Any) -> None: ...
+
+    endpoint.__annotations__["connection"] = form
+    try:
+        routing.APIRoute("/", endpoint)
+    except AssertionError:
+        return False
+    return True
+
 
 if TYPE_CHECKING:
     Inject = Annotated[T, "filled by lifescope"]
@@ -194,4 +237,6 @@ else:
 
         def __class_getitem__(cls, key):
             # What is to be shared is shared by the scope; a transient is not.
-            return Annotated[_Marked[key], Depends(_Parameter(key), use_cache=False)]
+            form = Annotated[_Marked[key], Depends(_Parameter(key), use_cache=False)]
+            is_connection = isinstance(key, type) and issubclass(key, HTTPConnection)
+            return form if not is_connection or _accepts(form) else _Marked[key]
