@@ -61,8 +61,7 @@ def _apps_held_by(app: Any) -> Iterator[Any]:
         with suppress(ValueError):  # it is empty
             parts.append(cell.cell_contents)
     for part in parts:
-        kind: Any = type(part)
-        call = getattr(kind, "__call__", None)  # noqa: B004
+        call = getattr(part.__class__, "__call__", None)  # noqa: B004
         if inspect.iscoroutinefunction(part) or inspect.iscoroutinefunction(call):
             yield part
 
