@@ -20,7 +20,6 @@ from integrations.litestar_app import (
     FromQuery,
     JSONBody,
     NamedDependency,
-    connecting,
     litestar,
 )
 from lifescope import Container, current_scope, provider
@@ -109,14 +108,14 @@ PLACES = [
 ]
 
 
-@pytest.mark.parametrize("scope", ["app", *SCOPES])
+@pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("place", PLACES)
 def test_injects_into_route_handlers(serve: Serve, place: Any, scope: str) -> None:
     """An injected parameter is filled in functions and methods, `async def` and `def` (J11)."""
     log: list[str] = []
     client = serve(Container(open_sessions(log, scope)).asgi(litestar(place())))
     assert client.get("/").text == "session 1"
-    assert log == (["open 1"] if scope == "app" else ["open 1", "commit 1"])
+    assert log == ["open 1", "commit 1"]
 
 
 def test_decorated_handler_needs_no_plugin(serve: Serve) -> None:
@@ -168,12 +167,13 @@ def test_websocket_has_one_scope_per_connection(serve: Serve, scope: str) -> Non
             await socket.send_text(f"{await socket.receive_text()} {session.read()}")
         await socket.close()
 
-    connect = connecting(serve, Container(open_sessions(log, scope)).asgi(litestar(handler)))
+    client = serve(Container(open_sessions(log, scope)).asgi(litestar(handler)))
     for number in (1, 2):
-        with connect() as connection:
+        with client.websocket_connect("/") as connection:
             for text in ("one", "two"):
                 connection.send_text(text)
                 assert connection.receive_text() == f"{text} session {number}"
+            connection.receive()  # its end
     assert log == ["open 1", "commit 1", "open 2", "commit 2"]
 
 
@@ -213,8 +213,8 @@ def listening_method() -> Any:
 def test_listener_is_called_for_each_message(serve: Serve, listener: Any, scope: str) -> None:
     """A listener is a call per message in the scope of its connection (J05)."""
     log: list[str] = []
-    root = Container(open_sessions(log, scope)).asgi(litestar(listener()))
-    with connecting(serve, root)() as connection:
+    client = serve(Container(open_sessions(log, scope)).asgi(litestar(listener())))
+    with client.websocket_connect("/") as connection:
         connection.send_text("one")
         assert connection.receive_text() == "one session 1"
         connection.send_text("two")
@@ -241,9 +241,7 @@ def described(*, with_injected: bool) -> Litestar:
         return Order("tea", number)
 
     @post("/orders")
-    async def create(
-        session: Inject[Session], data: JSONBody[Order], dry: FromQuery[bool]
-    ) -> Order:
+    async def create(session: Inject[Session], data: JSONBody[Order], dry: FromQuery[bool]) -> Order:
         return data
 
     class Lines(Controller):

@@ -97,6 +97,8 @@ def _keys_of_leaf(leaf: Any) -> list[Key] | None:
     dependant, endpoint = getattr(leaf, "dependant", None), getattr(leaf, "endpoint", None)
     if dependant is not None:
         return list(_keys_of_dependant(dependant))
+    if hasattr(leaf, "route_handler") or hasattr(leaf, "route_handlers"):
+        return _keys_of_handlers(getattr(leaf, "route_handlers", None) or [leaf.route_handler])
     if isinstance(endpoint, type):
         methods = [getattr(endpoint, name, None) for name in dir(endpoint)]
         return [key for method in methods for key in _keys_of_function(method)]
@@ -110,6 +112,21 @@ def _keys_of_dependant(dependant: Any) -> Iterator[Key]:
     yield from _keys_of_function(getattr(dependant, "call", None))
     for each in getattr(dependant, "dependencies", ()):
         yield from _keys_of_dependant(each)
+
+
+def _keys_of_handlers(handlers: Iterable[Any]) -> list[Key] | None:
+    """Litestar: the handlers of one route, and the functions that they depend on."""
+    functions = [
+        getattr(function, "func", function)
+        for handler in handlers
+        for function in (
+            None if hasattr(handler, "is_mount") else handler.fn,  # an ASGI app asks by itself
+            *(each.dependency for each in handler.resolve_dependencies().values()),
+        )
+    ]
+    if not all(isinstance(each, type) or inspect.isroutine(each) for each in functions):
+        return None
+    return [key for function in functions for key in _keys_of_function(function)]
 
 
 def _keys_of_function(function: Any) -> Iterable[Key]:
