@@ -123,7 +123,8 @@ _BODIES = ("http.response.body", "http.response.pathsend")
 def _tell_call() -> None:
     """The client has gone. Tell the call that learns of it, which may well end without an error.
 
-    A call that begins afterwards, to note just that, is none of the client's business.
+    It may be what makes the body, which frameworks end as if all were well. A call that begins
+    afterwards, to note that the client has gone, is not concerned.
     """
     scope = binding.current.get(None)
     call = None if scope is None else scope.around(CALL)

@@ -107,10 +107,10 @@ class Opening:
         if (failed := report(failures, error)) is not None:
             raise failed
 
-    def _counts(self, error: BaseException) -> bool:
-        """Whether providers are told: around a function, that is a matter of the policy."""
+    def _outcome(self, error: BaseException | None) -> BaseException | None:
+        """What providers are told: around a function, that is a matter of the policy."""
         innermost = self._scopes[-1]
-        return innermost.name != CALL or innermost.counts(error)
+        return error if error is None or innermost.name != CALL or innermost.counts(error) else None
 
     def __await__(self) -> NoReturn:
         """Say what was meant: awaiting does not open anything."""
