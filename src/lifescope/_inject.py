@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar, cast
 from anyio import from_thread
 
 from lifescope import errors
-from lifescope._declare.annotations import read_signature
+from lifescope._declare.annotations import Unreadable, Where, read_annotation, read_signature
 from lifescope._declare.decorator import local_names
 from lifescope._declare.signatures import injected_names, read_entry
 from lifescope._model.keys import InjectMarker, Key
@@ -113,7 +113,7 @@ class _Injected:
 
     def hide_in(self, wrapper: Any) -> None:
         """Take the injected parameters out of what frameworks read."""
-        wrapper.__signature__ = self._visible()
+        wrapper.__signature__ = self._evaluated(self._visible())
         wrapper.__annotations__ = {
             name: annotation
             for name, annotation in wrapper.__annotations__.items()
@@ -158,6 +158,27 @@ class _Injected:
         parameters = self._signature.parameters.values()
         kept = [parameter for parameter in parameters if parameter.name not in self._hidden]
         return self._signature.replace(parameters=kept)
+
+    def _evaluated(self, signature: inspect.Signature) -> inspect.Signature:
+        """*signature* with types for the annotations that are strings and can be read.
+
+        `inspect.signature(eval_str=True)`, which many libraries call, takes a `__signature__` for
+        what has been evaluated.
+        """
+        where = Where(self._function, self._local_names)
+
+        def evaluated(annotation: Any) -> Any:
+            form = read_annotation(annotation, where) if isinstance(annotation, str) else annotation
+            if annotation == "None":
+                return None
+            return annotation if isinstance(form, Unreadable) else form
+
+        parameters = [
+            parameter.replace(annotation=evaluated(parameter.annotation))
+            for parameter in signature.parameters.values()
+        ]
+        returned = evaluated(signature.return_annotation)
+        return signature.replace(parameters=parameters, return_annotation=returned)
 
     def scope(self) -> OpenScope:
         scope = find_scope(self._container, spell_callable(self._function))
@@ -211,7 +232,7 @@ def _told_to(
     if is_app:
         return _NOTHING if request is None else _recorded(request)
     # The boundary around a route, where there is one, sees what leaves the endpoint.
-    if request is None or request.is_in_endpoint or _is_middleware(arguments):
+    if request is None or request.is_in_endpoint or _is_middleware(args):
         scope.supply_connection(connection)
         return _NOTHING
     return scope.endpoint(connection)
@@ -220,8 +241,16 @@ def _told_to(
 _NOTHING: AbstractContextManager[None] = nullcontext()
 
 
-def _is_middleware(arguments: tuple[Any, ...]) -> bool:
-    return len(arguments) > 1 and any(isinstance(each, types.FunctionType) for each in arguments)
+def _is_middleware(args: tuple[Any, ...]) -> bool:
+    """Whether a function is called as `dispatch(request, call_next)`, not as an endpoint.
+
+    What a partial endpoint has bound comes by name, or before the connection.
+    """
+    return (
+        len(args) > 1
+        and isinstance(args[-1], types.FunctionType)
+        and connections.given_in(args[-2:-1]) is not None
+    )
 
 
 @contextmanager

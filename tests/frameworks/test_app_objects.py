@@ -19,11 +19,6 @@ from lifescope.integrations.fastapi import Inject
 pytestmark = pytest.mark.usefixtures("both_paths")
 
 
-@pytest.fixture(params=LOOPS)
-def anyio_backend(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
 def dependency(session: Inject[Session]) -> str:
     return session.read()
 
@@ -162,6 +157,7 @@ def test_two_lifespans_of_one_root_side_by_side(serve: Serve) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", LOOPS)
 @pytest.mark.parametrize("path", PATHS)
 async def test_requests_of_two_roots_at_the_same_time(path: str) -> None:
     """While a request of one root waits, another root serves the same endpoint (G12, H01)."""
@@ -191,6 +187,7 @@ async def test_requests_of_two_roots_at_the_same_time(path: str) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", LOOPS)
 @pytest.mark.parametrize("kind", ["async", "sync"])
 async def test_root_that_starts_while_a_request_is_prepared(kind: str) -> None:
     """A second root starts while the first one makes the parameters of a route (G12).
@@ -383,6 +380,7 @@ def test_state_of_the_lifespan_is_seen_by_providers(serve: Serve) -> None:
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", LOOPS)
 async def test_concurrent_requests_to_one_endpoint() -> None:
     """A hundred requests at once, sync and async, have an object each (H01, G1)."""
     log: list[str] = []

@@ -1,25 +1,17 @@
-"""While a response is made and sent: response models, streams, and FastAPI's own generators."""
+"""While a response is made and sent: response models and streams."""
 
-import json
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any
 
 import pytest
 from fastapi import Depends, FastAPI
-from fastapi.exceptions import FastAPIError
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, computed_field
-from starlette.testclient import TestClient
 
-from frameworks.forms import LOOPS, SCOPES, Refused
+from frameworks.forms import LOOPS, SCOPES
 from integrations.driving import Noting, Serve, Session, open_sessions
 from lifescope import Container
 from lifescope.integrations.fastapi import Inject
-
-try:
-    from fastapi.sse import EventSourceResponse
-except ImportError:  # FastAPI before 0.135
-    EventSourceResponse = None  # type: ignore[assignment, misc]
 
 pytestmark = pytest.mark.usefixtures("both_paths")
 
@@ -155,107 +147,3 @@ def test_stream_of_a_dependency(serve: Serve) -> None:
     client = serve(Container(open_sessions(log, "request")).asgi(app))
     assert client.get("/").text == "0 session 1\n1 session 1\n"
     assert log == ["open 1", "dependency ends with session 1", "commit 1"]
-
-
-# --- generators as endpoints ----------------------------------------------------------------
-
-Lines = Callable[[Session], Iterator[Any]]
-Streaming = Callable[[FastAPI, Any, Lines], None]
-"""Adds a generator endpoint "GET /" with a parameter of an annotation, as in `forms`."""
-
-
-def json_lines(app: FastAPI, needed: Any, lines: Lines) -> None:
-    @app.get("/")
-    async def endpoint(session: needed) -> AsyncIterable[str]:
-        for line in lines(session):
-            yield line
-
-
-def sync_json_lines(app: FastAPI, needed: Any, lines: Lines) -> None:
-    @app.get("/")
-    def endpoint(session: needed) -> Iterator[str]:
-        yield from lines(session)
-
-
-def events(app: FastAPI, needed: Any, lines: Lines) -> None:
-    @app.get("/", response_class=EventSourceResponse)
-    async def endpoint(session: needed) -> AsyncIterable[str]:
-        for line in lines(session):
-            yield line
-
-
-def sync_events(app: FastAPI, needed: Any, lines: Lines) -> None:
-    @app.get("/", response_class=EventSourceResponse)
-    def endpoint(session: needed) -> Iterator[str]:
-        yield from lines(session)
-
-
-def raw_stream(app: FastAPI, needed: Any, lines: Lines) -> None:
-    @app.get("/", response_class=StreamingResponse)
-    async def endpoint(session: needed) -> AsyncIterable[str]:
-        for line in lines(session):
-            yield json.dumps(line) + "\n"
-
-
-def sync_raw_stream(app: FastAPI, needed: Any, lines: Lines) -> None:
-    @app.get("/", response_class=StreamingResponse)
-    def endpoint(session: needed) -> Iterator[str]:
-        for line in lines(session):
-            yield json.dumps(line) + "\n"
-
-
-def texts(body: str) -> list[Any]:
-    """What is in lines of JSON, and in events."""
-    lines = [line.removeprefix("data: ") for line in body.splitlines()]
-    return [json.loads(line) for line in lines if line]
-
-
-def is_known(streaming: Streaming) -> bool:
-    """Whether this FastAPI serves it, with something else than an injected parameter."""
-
-    def session() -> Session:
-        return Session(1)
-
-    app = FastAPI()
-    try:
-        streaming(app, Annotated[Session, Depends(session)], lambda it: iter([it.read()]))
-        return texts(TestClient(app).get("/").text) == ["session 1"]
-    except (FastAPIError, NameError, TypeError):  # before 0.134
-        return False
-
-
-STREAMINGS = list(
-    filter(
-        is_known, [json_lines, sync_json_lines, events, sync_events, raw_stream, sync_raw_stream]
-    )
-)
-
-
-@pytest.mark.parametrize("streaming", STREAMINGS)
-def test_generator_endpoint_reads_from_a_live_object(serve: Serve, streaming: Streaming) -> None:
-    """What a generator endpoint sends is read while the object is open (J01, G11)."""
-    log: list[str] = []
-    app = FastAPI()
-    streaming(app, Inject[Session], lambda session: (session.read() for _ in range(3)))
-    client = serve(Container(open_sessions(log, "request")).asgi(app))
-    assert texts(client.get("/").text) == ["session 1"] * 3
-    assert log == ["open 1", "commit 1"]
-    assert texts(client.get("/").text) == ["session 2"] * 3
-
-
-@pytest.mark.parametrize("streaming", STREAMINGS)
-def test_error_in_a_generator_endpoint_rolls_back(serve: Serve, streaming: Streaming) -> None:
-    """An error after the response has started arrives at the yield (J01, G4)."""
-    log: list[str] = []
-    app = FastAPI()
-
-    def fails(session: Session) -> Iterator[str]:
-        yield session.read()
-        raise Refused
-
-    streaming(app, Inject[Session], fails)
-    client = serve(Container(open_sessions(log, "request")).asgi(app), raises=False)
-    client.get("/")
-    assert log[0] == "open 1"
-    assert log[1].startswith("roll back 1: ")
-    assert len(log) == 2

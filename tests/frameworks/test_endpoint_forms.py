@@ -314,7 +314,7 @@ FORMS = known(
 )
 
 
-@pytest.mark.parametrize("scope", ["app", *SCOPES])
+@pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_of_endpoint_is_filled(serve: Serve, form: Form, scope: str) -> None:
     """A path function need not be a function to have injected parameters (J11, J12)."""
@@ -323,18 +323,17 @@ def test_every_form_of_endpoint_is_filled(serve: Serve, form: Form, scope: str) 
     form(app, Inject[Session], read)
     client = serve(Container(open_sessions(log, scope)).asgi(app))
     assert client.get("/").json() == "session 1"
-    assert log == (["open 1"] if scope == "app" else ["open 1", "commit 1"])
-    assert client.get("/").json() == ("session 1" if scope == "app" else "session 2")
+    assert log == ["open 1", "commit 1"]
+    assert client.get("/").json() == "session 2"
 
 
-@pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_of_endpoint_tells_its_failure(serve: Serve, form: Form, scope: str) -> None:
+def test_every_form_of_endpoint_tells_its_failure(serve: Serve, form: Form) -> None:
     """An `HTTPException` that leaves the endpoint rolls back, whatever its form (J02, G4)."""
     log: list[str] = []
     app = FastAPI()
     form(app, Inject[Session], refuse)
-    answer = serve(Container(open_sessions(log, scope)).asgi(app)).get("/")
+    answer = serve(Container(open_sessions(log, "request")).asgi(app)).get("/")
     assert (answer.status_code, answer.json()) == (409, {"detail": "session 1"})
     assert log == ["open 1", "roll back 1: HTTPException"]
 

@@ -19,11 +19,6 @@ pytestmark = pytest.mark.usefixtures("both_paths")
 Next = Callable[[Request], Awaitable[Response]]
 
 
-@pytest.fixture(params=LOOPS)
-def anyio_backend(request: pytest.FixtureRequest) -> Any:
-    return request.param
-
-
 class VeryRefused(Refused):
     """For handlers of a base class."""
 
@@ -210,6 +205,7 @@ MIDDLEWARES = [
 ]
 
 
+@pytest.mark.parametrize("anyio_backend", LOOPS)
 @pytest.mark.parametrize("add", MIDDLEWARES)
 def test_success_behind_middleware(serve: Serve, add: Any) -> None:
     """Middleware and endpoint share one request-scoped object, which is committed (J07)."""
@@ -221,6 +217,7 @@ def test_success_behind_middleware(serve: Serve, add: Any) -> None:
     assert log == ["open 1", "commit 1"]
 
 
+@pytest.mark.parametrize("anyio_backend", LOOPS)
 @pytest.mark.parametrize("add", MIDDLEWARES)
 @pytest.mark.parametrize(
     ("path", "error"), [("/http/409", "HTTPException"), ("/own", "VeryRefused")]

@@ -151,11 +151,10 @@ def test_mounted_app_is_filled(serve: Serve, around: Any, inner: Make, scope: st
 
 
 @for_every_pair
-@pytest.mark.parametrize("scope", SCOPES)
-def test_mounted_app_tells_its_failures(serve: Serve, around: Any, inner: Make, scope: str) -> None:
+def test_mounted_app_tells_its_failures(serve: Serve, around: Any, inner: Make) -> None:
     """Errors that the mounted app handles itself are told, as of any endpoint (J02, J07, G4)."""
     log: list[str] = []
-    client = serve(Container(open_sessions(log, scope)).asgi(around(inner)))
+    client = serve(Container(open_sessions(log, "request")).asgi(around(inner)))
     assert client.get("/tea/sub/refuse").status_code == 409
     answer = client.get("/tea/sub/own")
     assert (answer.status_code, answer.text) == (418, "inner")

@@ -194,7 +194,6 @@ AFTER = [
 ]
 
 
-@pytest.mark.usefixtures("both_paths")
 @pytest.mark.parametrize("case", AFTER, ids=str)
 async def test_error_after_the_session_was_asked_for(
     case: Case, scope: str, database: Database
@@ -257,7 +256,6 @@ async def test_error_before_the_endpoint_has_asked(case: Case, sqlite: SQLite) -
         assert await sqlite.entries() == []
 
 
-@pytest.mark.usefixtures("both_paths")
 @pytest.mark.parametrize("fails", [False, True], ids=["succeeds", "fails"])
 async def test_dependency_that_ends_after_the_response(
     scope: str, database: Database, *, fails: bool

@@ -5,8 +5,10 @@ from typing import Any
 
 from anyio import CancelScope
 
+from lifescope import errors
 from lifescope._asgi.protocol import AsgiScope, Message, Receive, Send, refuse
-from lifescope._runtime import loops
+from lifescope._model.scopes import CALL
+from lifescope._runtime import binding, loops
 
 __all__ = ["Connection", "Http", "WebSocket"]
 
@@ -101,6 +103,7 @@ class Http(Connection):
             self.is_gone = True
             self.is_cut_off = self._has_begun
             self.is_plain = False
+            _tell_call()
         return message
 
     def send(self, message: Message) -> Any:
@@ -118,6 +121,17 @@ class Http(Connection):
 
 
 _BODIES = ("http.response.body", "http.response.pathsend")
+
+
+def _tell_call() -> None:
+    """The client has gone. Tell the call that learns of it, which may well end without an error.
+
+    A call that begins afterwards, to note just that, is none of the client's business.
+    """
+    scope = binding.current.get(None)
+    call = None if scope is None else scope.around(CALL)
+    if call is not None and not call.closed:
+        call.failure = errors.ClientDisconnectedError()
 
 
 class WebSocket(Connection):

@@ -95,8 +95,9 @@ class Opening:
         outcome = self._outcome(error)
         for scope in reversed(self._scopes):
             try:
-                if not scope.close_at_once():
-                    await scope.close(outcome or (failures[0] if failures else None))
+                told = outcome or (failures[0] if failures else None)
+                if not scope.close_at_once(told):
+                    await scope.close(told)
             except BaseException as failure:
                 failures.append(failure)
                 if error is not None and is_cancellation(error) and not is_cancellation(failure):
