@@ -5,12 +5,28 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+import pytest
 from litestar import Litestar, di, params
 
 from integrations.driving import LIMIT, Receive, Send, Serve
 from lifescope.integrations.litestar import LifescopePlugin
 
-__all__ = ["FromPath", "FromQuery", "JSONBody", "NamedDependency", "connecting", "litestar"]
+__all__ = [
+    "BACKENDS",
+    "FromPath",
+    "FromQuery",
+    "JSONBody",
+    "NamedDependency",
+    "connecting",
+    "litestar",
+]
+
+
+BACKENDS = [
+    pytest.param(("asyncio", {}), id="asyncio"),
+    pytest.param(("trio", {}), id="trio"),
+]
+"""What Litestar tells apart."""
 
 
 class _Inferred:

@@ -1,12 +1,13 @@
 """Litestar: where `Inject[T]` works, and what is next to it."""
 
-import threading
+import asyncio
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import trio
 from litestar import Controller, Litestar, Request, Router, WebSocket, get, post, websocket
 from litestar.di import Provide
 from litestar.exceptions import ImproperlyConfiguredException
@@ -16,6 +17,7 @@ from litestar.openapi import OpenAPIConfig
 from integrations import deferred_litestar
 from integrations.driving import Serve, Session, open_sessions
 from integrations.litestar_app import (
+    BACKENDS,
     FromPath,
     FromQuery,
     JSONBody,
@@ -27,6 +29,19 @@ from lifescope import Container, current_scope, provider
 from lifescope.integrations.litestar import Inject, inject
 
 SCOPES = ["request", "call"]
+
+
+@pytest.fixture(params=BACKENDS)
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+def in_event_loop() -> bool:
+    """Whether this is the thread that runs it."""
+    try:
+        return asyncio.get_running_loop() is not None
+    except RuntimeError:
+        return trio.lowlevel.in_trio_run()
 
 
 # --- where Inject works ---------------------------------------------------------------------
@@ -43,7 +58,7 @@ def injected_async() -> Any:
 def injected_in_thread() -> Any:
     @get("/", sync_to_thread=True)
     def handler(session: Inject[Session]) -> str:
-        assert threading.current_thread() is not threading.main_thread()
+        assert not in_event_loop()
         return session.read()
 
     return handler
@@ -52,6 +67,7 @@ def injected_in_thread() -> Any:
 def injected_in_the_event_loop() -> Any:
     @get("/", sync_to_thread=False)
     def handler(session: Inject[Session]) -> str:
+        assert in_event_loop()
         return session.read()
 
     return handler
@@ -70,6 +86,7 @@ def injected_method_in_thread() -> Any:
     class Sessions(Controller):
         @get("/", sync_to_thread=True)
         def handler(self, session: Inject[Session]) -> str:
+            assert not in_event_loop()
             return session.read()
 
     return Sessions

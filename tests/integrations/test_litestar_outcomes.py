@@ -26,12 +26,18 @@ from integrations.driving import (
     lifespan,
     open_sessions,
 )
-from integrations.litestar_app import NamedDependency, connecting, litestar
+from integrations.litestar_app import BACKENDS, NamedDependency, connecting, litestar
 from lifescope import Container, current_scope, provider
+from lifescope.integrations import asgi as for_asgi
 from lifescope.integrations import starlette as for_starlette
 from lifescope.integrations.litestar import Inject, inject
 
 SCOPES = ["request", "call"]
+
+
+@pytest.fixture(params=BACKENDS)
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    return request.param
 
 
 class Refused(Exception):
@@ -167,6 +173,27 @@ def test_error_in_a_dependency_of_litestar_reaches_both(serve: Serve) -> None:
     client = serve(Container(open_sessions(log, "request")).asgi(litestar(handler)))
     client.get("/")
     assert log == ["open 1", "dependency sees Refused", "roll back 1: Refused"]
+
+
+def test_error_inside_of_a_call_reaches_the_request(serve: Serve) -> None:
+    """An injected function around the app has a call of its own; the request is told (G4)."""
+    log: list[str] = []
+    app = litestar(nothing_injected)
+
+    @provider(scope="call")
+    def call() -> int:
+        return 1
+
+    @for_asgi.inject
+    async def called(scope: Any, receive: Any, send: Any, *, call: for_asgi.Inject[int]) -> None:
+        await app(scope, receive, send)
+
+    async def around(scope: Any, receive: Any, send: Any) -> None:
+        await (app if scope["type"] == "lifespan" else called)(scope, receive, send)
+
+    container = Container(open_sessions(log, "request"), call)
+    assert serve(container.asgi(lambda: around)).get("/handler").status_code == 409
+    assert log == ["open 1", "roll back 1: HTTPException"]
 
 
 @pytest.mark.parametrize("scope", SCOPES)
@@ -449,17 +476,17 @@ def test_provider_gets_the_request_of_the_handler(serve: Serve, see: Any) -> Non
 
 def test_provider_gets_the_request_that_guards_get(serve: Serve) -> None:
     """It is that of guards and hooks, also if the handler asks for none."""
-    requests: list[Any] = []
+    same: list[bool] = []
 
-    async def keep(request: Any, _: Any = None) -> None:
-        requests.append(request)
+    async def look(request: Any, _: Any = None) -> None:
+        same.append((await current_scope().get(Seen)).connection is request)
 
-    @get("/", guards=[keep], before_request=keep)
-    async def handler(seen: Inject[Seen]) -> bool:
-        return all(request is seen.connection for request in requests)
+    @get("/", before_request=look)
+    async def handler(seen: Inject[Seen]) -> None: ...
 
-    client = serve(Container(see_request).asgi(litestar(handler)))
-    assert (client.get("/").json(), len(requests)) == (True, 2)
+    client = serve(Container(see_request).asgi(litestar(handler, guards=[look])))
+    client.get("/")
+    assert same == [True, True]
 
 
 def test_provider_gets_the_websocket_of_the_handler(serve: Serve) -> None:
