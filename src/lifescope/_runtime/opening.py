@@ -91,7 +91,7 @@ class Opening:
             check_closable(scope)
         applied = [token for scope in self._scopes for token in scope.effects()]
         failures: list[BaseException] = []
-        outcome = error if error is None or self._counts(error) else None
+        outcome = self._outcome(error)
         for scope in reversed(self._scopes):
             try:
                 told = outcome or (failures[0] if failures else None)
