@@ -14,7 +14,7 @@ from litestar.handlers import WebsocketListener, websocket_listener, websocket_s
 from litestar.openapi import OpenAPIConfig
 
 from integrations import deferred_litestar
-from integrations.driving import Serve, Session, open_sessions
+from integrations.driving import Log, Serve, Session, open_sessions
 from integrations.litestar_app import (
     FromPath,
     FromQuery,
@@ -212,13 +212,15 @@ def listening_method() -> Any:
 @pytest.mark.parametrize("scope", SCOPES)
 def test_listener_is_called_for_each_message(serve: Serve, listener: Any, scope: str) -> None:
     """A listener is a call per message in the scope of its connection (J05)."""
-    log: list[str] = []
+    log = Log()
     client = serve(Container(open_sessions(log, scope)).asgi(litestar(listener())))
     with client.websocket_connect("/") as connection:
         connection.send_text("one")
         assert connection.receive_text() == "one session 1"
         connection.send_text("two")
         assert connection.receive_text() == f"two session {1 if scope == 'request' else 2}"
+        connection.close()
+        log.wait_for(2 if scope == "request" else 4)
     ends = ["open 1", "commit 1"]
     assert log == (ends if scope == "request" else [*ends, "open 2", "commit 2"])
 
@@ -241,7 +243,9 @@ def described(*, with_injected: bool) -> Litestar:
         return Order("tea", number)
 
     @post("/orders")
-    async def create(session: Inject[Session], data: JSONBody[Order], dry: FromQuery[bool]) -> Order:
+    async def create(
+        session: Inject[Session], data: JSONBody[Order], dry: FromQuery[bool]
+    ) -> Order:
         return data
 
     class Lines(Controller):
