@@ -149,7 +149,7 @@ def all_jobs(main: Interpreter, pytest_options: list[str], counts: Counts) -> li
     dev = Recipe("dev", main, ("dev",), editable=True)
     bare = Recipe("wheel-bare", main)
     full = Recipe("wheel-full", main, ("examples",))
-    oldest = Recipe("oldest", main, ("test",), editable=True, oldest=True)
+    oldest = Recipe("oldest", main, ("oldest",), editable=True, oldest=True)
     everything = tests(("tests", "examples"), pytest_options, counts)
     # Server processes and uvloop take most of the time, and differ little from one interpreter
     # to the next: they are tested on the main one.

@@ -31,14 +31,20 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
-@pytest.fixture(params=["fitted", "public"])
-def both_paths(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Runs a test with the routes of apps as the start fits them, and with them left alone.
+@pytest.fixture
+def public_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves the routes of apps alone when they start.
 
-    The latter is how routes behave that are added later, or that look different.
+    This is how routes behave that are added later, or that look different.
     """
+    monkeypatch.setattr("lifescope._asgi.lifespan.bound_endpoints", lambda app: None)
+
+
+@pytest.fixture(params=["fitted", "public"])
+def both_paths(request: pytest.FixtureRequest) -> str:
+    """Runs a test with the routes of apps as the start fits them, and with them left alone."""
     if request.param == "public":
-        monkeypatch.setattr("lifescope._asgi.lifespan.bound_endpoints", lambda app: None)
+        request.getfixturevalue("public_path")
     return str(request.param)
 
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar, cast
 from anyio import from_thread
 
 from lifescope import errors
-from lifescope._declare.annotations import read_signature
+from lifescope._declare.annotations import Unreadable, Where, read_annotation, read_signature
 from lifescope._declare.decorator import local_names
 from lifescope._declare.signatures import injected_names, read_entry
 from lifescope._model.keys import InjectMarker, Key
@@ -113,7 +113,7 @@ class _Injected:
 
     def hide_in(self, wrapper: Any) -> None:
         """Take the injected parameters out of what frameworks read."""
-        wrapper.__signature__ = self._visible()
+        wrapper.__signature__ = self._evaluated(self._visible())
         wrapper.__annotations__ = {
             name: annotation
             for name, annotation in wrapper.__annotations__.items()
@@ -158,6 +158,27 @@ class _Injected:
         parameters = self._signature.parameters.values()
         kept = [parameter for parameter in parameters if parameter.name not in self._hidden]
         return self._signature.replace(parameters=kept)
+
+    def _evaluated(self, signature: inspect.Signature) -> inspect.Signature:
+        """*signature* with types for the annotations that are strings and can be read.
+
+        `inspect.signature(eval_str=True)`, which many libraries call, takes a `__signature__` for
+        what has been evaluated.
+        """
+        where = Where(self._function, self._local_names)
+
+        def evaluated(annotation: Any) -> Any:
+            form = read_annotation(annotation, where) if isinstance(annotation, str) else annotation
+            if annotation == "None":
+                return None
+            return annotation if isinstance(form, Unreadable) else form
+
+        parameters = [
+            parameter.replace(annotation=evaluated(parameter.annotation))
+            for parameter in signature.parameters.values()
+        ]
+        returned = evaluated(signature.return_annotation)
+        return signature.replace(parameters=parameters, return_annotation=returned)
 
     def scope(self) -> OpenScope:
         scope = find_scope(self._container, spell_callable(self._function))

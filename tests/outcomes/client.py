@@ -30,6 +30,7 @@ class Exchange:
         self._say, self._said = anyio.create_memory_object_stream[Message](math.inf)
         self._show, self._shown = anyio.create_memory_object_stream[Message](math.inf)
         self._cancel_scope = anyio.CancelScope()
+        self._is_gone = False
 
     @property
     def types(self) -> list[str]:
@@ -55,6 +56,11 @@ class Exchange:
         """The app's next message, as soon as it is there."""
         return await self._shown.receive()
 
+    def hang_up(self) -> None:
+        """Be gone: what the app sends from now on is lost, and from ASGI 2.4 on, an error."""
+        self._is_gone = True
+        self.say(DISCONNECT)
+
     def cancel(self) -> None:
         """Cancel the app's task, as servers do that cannot wait any longer."""
         self._cancel_scope.cancel()
@@ -63,7 +69,7 @@ class Exchange:
         """Be the server: call the app, and log what it raises."""
         with self._said, self._show, self._cancel_scope:
             try:
-                await self._app(self._asgi_scope, self._said.receive, self._send)
+                await self._app(self._asgi_scope, self._receive, self._send)
             except Exception as error:
                 self.error = error
 
@@ -71,7 +77,18 @@ class Exchange:
         self._say.close()
         self._shown.close()
 
+    async def _receive(self) -> Message:
+        # What is there is given at once: Starlette's `is_disconnected` does not wait.
+        try:
+            return self._said.receive_nowait()
+        except anyio.WouldBlock:
+            return await self._said.receive()
+
     async def _send(self, message: Message) -> None:
+        if self._is_gone:
+            if self._asgi_scope["asgi"]["spec_version"] >= "2.4":
+                raise OSError("the client has gone")
+            return
         self.sent.append(message)
         await self._show.send(message)
 
@@ -84,16 +101,22 @@ class Client:
         self._state = running.state
 
     async def ask(
-        self, *, query: str = "", body: bytes = b"", headers: Mapping[str, str] | None = None
+        self,
+        path: str = "/",
+        *,
+        query: str = "",
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
     ) -> Exchange:
         """Send a POST request, and wait for the end of everything that belongs to it."""
-        async with self.connection(query=query, headers=headers) as exchange:
+        async with self.connection(path, query=query, headers=headers) as exchange:
             exchange.say({"type": "http.request", "body": body, "more_body": False})
         return exchange
 
     @asynccontextmanager
     async def connection(
         self,
+        path: str = "/",
         *,
         query: str = "",
         headers: Mapping[str, str] | None = None,
@@ -102,7 +125,7 @@ class Client:
         """A POST request; after the block, what belongs to it is awaited."""
         sent = {"content-type": "application/json", **(headers or {})}
         asgi_scope = {
-            **http_scope(state=self._state),
+            **http_scope(path, state=self._state),
             "asgi": {"version": "3.0", "spec_version": spec_version},
             "method": "POST",
             "query_string": query.encode(),

@@ -1,5 +1,6 @@
 """The databases; SQLAlchemy's drivers speak asyncio, and every test of a run shares one loop."""
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -45,15 +46,42 @@ async def empty_postgresql(postgresql: PostgreSQL) -> PostgreSQL:
     return postgresql
 
 
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of SQLite with empty tables, to be copied."""
+    path = tmp_path_factory.mktemp("outcomes") / "empty.db"
+    SQLite(path).create()
+    return path
+
+
 @pytest.fixture
-def sqlite(tmp_path: Path) -> SQLite:
-    return SQLite(tmp_path / "outcome.db")
+def sqlite(empty_file: Path) -> Iterator[SQLite]:
+    """A file of its own for each test: on one, a transaction that is left open would wait."""
+    path = empty_file.with_name("used.db")
+    shutil.copyfile(empty_file, path)
+    yield SQLite(path)
+    path.unlink()
 
 
-@pytest.fixture(params=["sqlite", "empty_postgresql"], ids=["sqlite", "postgresql"])
+@pytest.fixture
+def sqlite_on_the_public_path(sqlite: SQLite, public_path: None) -> SQLite:
+    return sqlite
+
+
+SETTINGS = {
+    "sqlite": "sqlite",
+    "postgresql": "empty_postgresql",
+    "sqlite, public path": "sqlite_on_the_public_path",
+}
+
+
+@pytest.fixture(params=list(SETTINGS))
 def database(request: pytest.FixtureRequest) -> Database:
-    """A database with empty tables, of each kind."""
-    database: Database = request.getfixturevalue(request.param)
+    """A database with empty tables: each kind of them, and one with routes left alone.
+
+    To have both paths with both databases would say no more, and take a third longer.
+    """
+    database: Database = request.getfixturevalue(SETTINGS[request.param])
     return database
 
 

@@ -2,9 +2,11 @@
 
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol
 
+import anyio
 import asyncpg
 from sqlalchemy import Column, ForeignKey, Integer, MetaData, String, Table, event, insert
 from sqlalchemy.engine import make_url
@@ -52,31 +54,17 @@ class SQLite:
     def __init__(self, path: Path) -> None:
         self.url = f"sqlite+aiosqlite:///{path}"
         self._path = path
-        with self._connected() as connection:
+
+    def create(self) -> None:
+        """Create the tables."""
+        with closing(sqlite3.connect(self._path)) as connection:
             for table in TABLES:
                 connection.execute(str(CreateTable(table)))
 
     async def entries(self) -> list[str]:
-        with self._connected() as connection:
+        with closing(sqlite3.connect(self._path)) as connection:
             rows = connection.execute("SELECT text FROM entries ORDER BY text").fetchall()
         return [text for (text,) in rows]
-
-    def _connected(self) -> "_Closing":
-        return _Closing(self._path)
-
-
-class _Closing:
-    """A connection to SQLite that is closed after the block; sqlite3's own block only commits."""
-
-    def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path)
-
-    def __enter__(self) -> sqlite3.Connection:
-        return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.commit()
-        self._connection.close()
 
 
 class PostgreSQL:
@@ -106,14 +94,18 @@ def create_engine(url: str) -> AsyncEngine:
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine.sync_engine, "connect")
-        def check_foreign_keys(connection: Any, _: object) -> None:
+        def configure(connection: Any, _: object) -> None:
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = OFF")  # nothing shall survive a power failure
 
     return engine
 
 
-def providers(database: Database, scope: str) -> list[Any]:
-    """An engine for each app, and a transaction for each *scope*, as users write them."""
+def providers(database: Database, scope: str, ended: anyio.Event | None = None) -> list[Any]:
+    """An engine for each app, and a transaction for each *scope*, as users write them.
+
+    *ended* is set when a transaction has ended, one way or the other.
+    """
 
     @provider(scope="app")
     async def engine() -> AsyncIterator[AsyncEngine]:
@@ -124,7 +116,11 @@ def providers(database: Database, scope: str) -> list[Any]:
 
     @provider(scope=scope)
     async def session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
-        async with AsyncSession(engine) as session, session.begin():
-            yield session
+        try:
+            async with AsyncSession(engine) as session, session.begin():
+                yield session
+        finally:
+            if ended is not None:
+                ended.set()
 
     return [engine, session]

@@ -16,7 +16,7 @@ from outcomes.client import served
 from outcomes.databases import Database, break_a_promise, providers, write
 from outcomes.sites import BASE, Make, fastapi
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("both_paths")]
+pytestmark = pytest.mark.anyio
 
 MIDDLEWARE: list[Any] = [
     pytest.param([], id="plain"),

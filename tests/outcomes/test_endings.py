@@ -73,7 +73,7 @@ class Ending:
 
 ENDINGS = [
     Ending("returns", returning(200), 200, commits=True),
-    Ending("returns a 409", returning(409), 409, commits=True),
+    Ending("returns a 409", returning(409), 409, commits=True, is_common=False),
     Ending("catches its own error", through_a_helper, 200, commits=True, is_common=False),
     Ending("HTTPException 409", raising(HTTPException(409)), 409),
     Ending("HTTPException 304", raising(HTTPException(304)), 304, is_common=False),
@@ -84,7 +84,7 @@ ENDINGS = [
         500,
         is_common=False,
     ),
-    Ending("handled", raising(Taken()), 418),
+    Ending("handled", raising(Taken()), 418, is_common=False),
     Ending("handled in a thread", raising(Late()), 418),
     Ending("caught by a middleware", raising(Caught()), 418),
     Ending("pydantic's ValidationError", invalid, 500, is_common=False),
@@ -122,7 +122,6 @@ async def see(site: Site, ending: Ending, scope: str, database: Database) -> Non
     assert (answer.error is not None) == (status == 500)
 
 
-@pytest.mark.usefixtures("both_paths")
 @pytest.mark.parametrize(("site", "ending", "scope"), cases(PLAIN, ENDINGS))
 async def test_what_the_database_has(
     site: Site, ending: Ending, scope: str, database: Database

@@ -97,7 +97,6 @@ def raising(error: Exception) -> Callable[[], Response]:
     return end
 
 
-@pytest.mark.usefixtures("both_paths")
 @pytest.mark.parametrize("row", ROWS, ids=str)
 async def test_policy(row: Row, make: Make, scope: str, sqlite: SQLite) -> None:
     """What it calls no failure is committed; for a request and for a call alike."""

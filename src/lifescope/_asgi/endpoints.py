@@ -32,7 +32,7 @@ def bound_endpoints(app: Any) -> None:
         if not hasattr(leaf, "matches") or not hasattr(leaf, "app"):  # it is no route
             continue
         if leaf.app is not None and not isinstance(leaf.app, Boundary):
-            leaf.app = Boundary(leaf.app)
+            leaf.app = Boundary(leaf.app, is_endpoint=getattr(leaf, "endpoint", None) is not None)
             _fit(getattr(leaf, "dependant", None))
 
 
@@ -46,10 +46,15 @@ def _fit(dependant: Any) -> None:
 
 
 class Boundary:
-    """The app of a route; what leaves the endpoint is told to the request scope."""
+    """The app of a route; what leaves it is told to the request scope.
 
-    def __init__(self, app: AsgiApp) -> None:
+    An app that is mounted is no endpoint, and may have some inside, with exception handlers of
+    its own. They are told of as well.
+    """
+
+    def __init__(self, app: AsgiApp, *, is_endpoint: bool) -> None:
         self.app = app
+        self._is_endpoint = is_endpoint
         self._handlers: tuple[Mapping[Any, Any], tuple[_Told, _Told]] | None = None
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -61,7 +66,7 @@ class Boundary:
         handlers = scope.get(_HANDLERS)
         if handlers is not None:
             scope[_HANDLERS] = self._told(handlers)
-        request.is_in_endpoint = True
+        request.is_in_endpoint = self._is_endpoint
         try:
             await self.app(scope, receive, send)
         except BaseException as error:

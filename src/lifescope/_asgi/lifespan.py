@@ -20,7 +20,7 @@ from lifescope._asgi.endpoints import bound_endpoints
 from lifescope._asgi.factories import AppFactory
 from lifescope._asgi.inner import InnerLifespan
 from lifescope._asgi.live import Live, Phase
-from lifescope._asgi.protocol import AsgiScope, Message, Receive, Send
+from lifescope._asgi.protocol import AsgiScope, Message, Receive, Send, until_shutdown
 from lifescope._asgi.routes import entry_keys
 from lifescope._asgi.settings import Settings
 from lifescope._model.provider import Provider
@@ -195,7 +195,7 @@ class Lifespan:
         try:
             with CancelScope() as self._waiting:
                 if live.scope.crashed is None:
-                    await self._receive()  # lifespan.shutdown
+                    await until_shutdown(self._receive)
                     self._is_told_to_stop = True
         except GeneratorExit:  # the program has ended without asking
             raise
@@ -304,7 +304,7 @@ class Lifespan:
         else:
             _logger.warning("the app has ended by itself, in good order; it answers 503 now")
         if self._stop is None or self._stop.is_announced:
-            await self._receive()
+            await until_shutdown(self._receive)
 
     async def _tell_user(self, error: BaseException) -> None:
         """Call the function that `on_crash` is, if it is one."""

@@ -95,7 +95,7 @@ class Live:
         """Close a request scope that has nothing to release; False if it has to be closed."""
         if request.applied is not None or request.parent is not self.scope:
             return False
-        return request.close_at_once()
+        return request.close_at_once(None)
 
     async def end_request(
         self, request: OpenScope, connection: Connection, error: BaseException | None
@@ -133,7 +133,7 @@ class Live:
         """Close a request scope, and any of the user's own between it and the app scope."""
         parent = scope.parent
         if parent is None or parent is self.scope:
-            if not scope.close_at_once():
+            if not scope.close_at_once(error):
                 await scope.close(error)
             return
         if scope.failure is not None:

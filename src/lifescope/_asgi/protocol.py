@@ -6,7 +6,16 @@ Throughout the package `asgi_scope` is ASGI's dict; `scope` is always an open sc
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-__all__ = ["AsgiApp", "AsgiScope", "Message", "Receive", "Send", "refuse", "run_already"]
+__all__ = [
+    "AsgiApp",
+    "AsgiScope",
+    "Message",
+    "Receive",
+    "Send",
+    "refuse",
+    "run_already",
+    "until_shutdown",
+]
 
 AsgiScope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -33,8 +42,14 @@ async def run_already(receive: Receive, send: Send) -> None:
     """Play along with a lifespan protocol that has nothing to start."""
     await receive()
     await send({"type": "lifespan.startup.complete"})
-    await receive()
+    await until_shutdown(receive)
     await send({"type": "lifespan.shutdown.complete"})
+
+
+async def until_shutdown(receive: Receive) -> None:
+    """Wait until the server stops the lifespan; messages that nobody knows yet are no reason."""
+    while (await receive())["type"] != "lifespan.shutdown":
+        pass
 
 
 async def _send_503(asgi_scope: AsgiScope, kind: str, send: Send) -> None:

@@ -6,6 +6,7 @@ app has another shape, nobody knows what it asks for, and everything counts.
 
 import inspect
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from lifescope._model.keys import Key, as_key
@@ -47,7 +48,22 @@ def _leaves_of_app(app: Any, holder: Any, seen: set[int]) -> Iterator[Any]:
     elif hasattr(app, "app"):  # middleware around an app
         yield from _leaves_of_app(app.app, app, seen)
     elif type(app).__module__.partition(".")[0] not in _KNOWN:
-        yield holder
+        yield holder  # nobody knows all that it does, but what it holds is worth knowing
+        for each in _apps_held_by(app):
+            yield from _leaves_of_app(each, each, seen)
+
+
+def _apps_held_by(app: Any) -> Iterator[Any]:
+    """What middleware of the user's own is around, whatever its attribute is called."""
+    parts: list[Any] = [getattr(app, "__self__", None), getattr(app, "func", None)]
+    parts += [*getattr(app, "args", ()), *getattr(app, "__dict__", {}).values()]
+    for cell in getattr(app, "__closure__", None) or ():
+        with suppress(ValueError):  # it is empty
+            parts.append(cell.cell_contents)
+    for part in parts:
+        call = getattr(part.__class__, "__call__", None)  # noqa: B004
+        if inspect.iscoroutinefunction(part) or inspect.iscoroutinefunction(call):
+            yield part
 
 
 def _leaves_of_route(route: Any, seen: set[int]) -> Iterator[Any]:
@@ -81,6 +97,8 @@ def _keys_of_leaf(leaf: Any) -> list[Key] | None:
     dependant, endpoint = getattr(leaf, "dependant", None), getattr(leaf, "endpoint", None)
     if dependant is not None:
         return list(_keys_of_dependant(dependant))
+    if hasattr(leaf, "route_handler") or hasattr(leaf, "route_handlers"):
+        return _keys_of_handlers(getattr(leaf, "route_handlers", None) or [leaf.route_handler])
     if isinstance(endpoint, type):
         methods = [getattr(endpoint, name, None) for name in dir(endpoint)]
         return [key for method in methods for key in _keys_of_function(method)]
@@ -94,6 +112,21 @@ def _keys_of_dependant(dependant: Any) -> Iterator[Key]:
     yield from _keys_of_function(getattr(dependant, "call", None))
     for each in getattr(dependant, "dependencies", ()):
         yield from _keys_of_dependant(each)
+
+
+def _keys_of_handlers(handlers: Iterable[Any]) -> list[Key] | None:
+    """Litestar: the handlers of one route, and the functions that they depend on."""
+    functions = [
+        getattr(function, "func", function)
+        for handler in handlers
+        for function in (
+            None if hasattr(handler, "is_mount") else handler.fn,  # an ASGI app asks by itself
+            *(each.dependency for each in handler.resolve_dependencies().values()),
+        )
+    ]
+    if not all(isinstance(each, type) or inspect.isroutine(each) for each in functions):
+        return None
+    return [key for function in functions for key in _keys_of_function(function)]
 
 
 def _keys_of_function(function: Any) -> Iterable[Key]:

@@ -7,8 +7,9 @@ Strictly in reverse, one at a time, every one (G2, G3); the outcome is thrown in
 import inspect
 import logging
 import math
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from types import AsyncGeneratorType, GeneratorType
+from typing import Any, cast
 
 from anyio import CancelScope, current_effective_deadline, current_time
 
@@ -18,16 +19,130 @@ from lifescope._runtime import loops
 from lifescope._runtime.loops import is_cancellation
 from lifescope._runtime.shield import Hold, held, stood_at
 
-__all__ = ["GRACE", "Exit", "leave", "leave_sync", "release_all", "release_one", "report"]
+__all__ = [
+    "GRACE",
+    "Exit",
+    "leave",
+    "leave_sync",
+    "release_all",
+    "release_at_once",
+    "release_one",
+    "report",
+]
 
 GRACE = 10.0
 """Seconds that a release may go on for once its task has been cancelled."""
 
 Exit = tuple[Provider, Any]
-"""A provider, and what to leave: a generator, a context manager, or its owner."""
+"""A provider, and what to leave: a generator, maybe one that has begun to end, a context
+manager, or its owner."""
 
 _logger = logging.getLogger("lifescope")
 _END = object()
+
+
+def release_at_once(exits: list[Exit]) -> bool:
+    """Leave generators, last in first out, as long as none has to wait, and none fails.
+
+    Most releases do not wait, and what does not wait cannot be cancelled: no shield is needed,
+    and no coroutine. For a scope that has ended well; not on trio, nor where there is a guard.
+
+    Returns:
+        Whether nothing is left. What has begun is the last of *exits* otherwise.
+    """
+    while exits:
+        provider, handle = exits.pop()
+        if isinstance(handle, AsyncGeneratorType):
+            begun = _begin_async(handle)
+        elif isinstance(handle, GeneratorType):
+            begun = _begin(handle)
+        else:
+            begun = handle
+        if begun is not None:
+            exits.append((provider, begun))
+            return False
+    return True
+
+
+def _begin_async(generator: Any) -> "Begun | None":
+    """Go on behind the `yield`; None if that was the end."""
+    step = generator.__anext__()
+    try:
+        return Begun(generator, step, waits_for=step.send(None))
+    except StopAsyncIteration:
+        return None
+    except BaseException as error:
+        return Begun(generator, step, error=error)
+
+
+def _begin(generator: Any) -> "Begun | None":
+    try:
+        return Begun(generator, None, error=StopIteration(next(generator)))
+    except StopIteration:
+        return None
+    except BaseException as error:
+        return Begun(generator, None, error=error)
+
+
+class Begun:
+    """A generator that has gone on behind its `yield`, and waits or has failed.
+
+    Awaited, it gives what `anext(generator, _END)` would have given.
+
+    Attributes:
+        generator: It.
+    """
+
+    # In `shield` its name stands among those of the interpreter's own steps.
+
+    __slots__ = ("_error", "_has_waited", "_step", "_waits_for", "generator")
+
+    def __init__(
+        self, generator: Any, step: Any, waits_for: Any = None, error: BaseException | None = None
+    ) -> None:
+        self.generator = generator
+        self._step = step
+        self._waits_for = waits_for
+        self._error = error
+        self._has_waited = False
+
+    def __await__(self) -> "Begun":
+        return self
+
+    def __iter__(self) -> "Begun":
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def send(self, value: Any) -> Any:
+        """Go on; or first, hand on what it waits for, or how it has ended."""
+        if self._has_waited:
+            return self._go_on(self._step.send, value)
+        self._has_waited = True
+        if self._error is None:
+            return self._waits_for
+        error, self._error = self._error, None
+        try:
+            raise error
+        finally:
+            del error  # no cycle through this frame
+
+    def throw(self, *error: Any) -> Any:
+        """Go on with an error."""
+        self._has_waited = True
+        return self._go_on(self._step.throw, *error)
+
+    def close(self) -> None:
+        """Nobody goes on with it."""
+        if self._step is not None:
+            self._step.close()
+
+    def _go_on(self, go_on: Callable[..., Any], *value: Any) -> Any:
+        try:
+            return go_on(*value)
+        except StopAsyncIteration:
+            raise StopIteration(_END) from None
 
 
 async def release_all(
@@ -43,7 +158,9 @@ async def release_all(
         guard: Entered before the first provider, where cancellation is a state: on trio, and
             below a cancel scope of anyio.
     """
-    if not exits:
+    if not exits or (
+        outcome is None and guard is None and not loops.is_trio() and release_at_once(exits)
+    ):
         return []
     failures: list[BaseException] = []
     hold = Hold(GRACE, is_cancelled=loops.is_cancellation(outcome), guard=guard)
@@ -103,7 +220,7 @@ def _told(
     error: BaseException, provider: Provider, outcome: BaseException | None
 ) -> BaseException | None:
     """*error* with a note about where it comes from; None if it is the outcome come back."""
-    if error is outcome:
+    if outcome is not None and _is_same(error, outcome):
         return None
     if isinstance(error, Exception) and not isinstance(error, errors.LifescopeError):
         note = f"lifescope: while releasing {provider}, scope {provider.scope}"
@@ -145,7 +262,10 @@ async def _leave_below(guard: CancelScope, release: Coroutine[Any, Any, None], h
 async def leave(provider: Provider, handle: Any, outcome: BaseException | None) -> None:
     """Leave one provider; what it raises, other than *outcome*, comes out."""
     kind = provider.kind
-    if hasattr(handle, "leave_owner"):
+    if isinstance(handle, Begun):
+        if await handle is not _END:
+            await _refuse_second(provider, handle.generator)
+    elif hasattr(handle, "leave_owner"):
         await handle.leave_owner(outcome)
     elif kind is Kind.ASYNC_GENERATOR:
         await _end_async_generator(provider, handle, outcome)
@@ -188,10 +308,18 @@ async def _end_async_generator(
             raise
         finally:
             outcome.__traceback__ = traceback
+    await _refuse_second(provider, generator)
+
+
+async def _refuse_second(provider: Provider, generator: Any) -> None:
+    """It has yielded once more: that is an error, and it goes no further."""
     try:
         raise errors.SecondYieldError(provider=str(provider))
     finally:
-        await generator.aclose()
+        if isinstance(generator, GeneratorType):
+            generator.close()
+        else:
+            await generator.aclose()
 
 
 def _end_generator(provider: Provider, generator: Any, outcome: BaseException | None) -> None:
@@ -217,9 +345,15 @@ def _end_generator(provider: Provider, generator: Any, outcome: BaseException | 
 
 
 def _is_same(error: BaseException, outcome: BaseException) -> bool:
-    """The outcome came back, maybe as the RuntimeError that PEP 479 makes of a StopIteration."""
+    """The outcome came back, maybe changed on its way.
+
+    PEP 479 makes a RuntimeError of a StopIteration, a task group wraps whatever is thrown in.
+    """
     if error is outcome:
         return True
+    if isinstance(error, BaseExceptionGroup):
+        within = cast("BaseExceptionGroup[BaseException]", error)
+        return all(_is_same(each, outcome) for each in within.exceptions)
     is_stop = isinstance(outcome, StopIteration | StopAsyncIteration)
     return is_stop and isinstance(error, RuntimeError) and error.__cause__ is outcome
 

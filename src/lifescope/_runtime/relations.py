@@ -110,7 +110,7 @@ class _Block:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._inner is not None and not self._inner.close_at_once():
+        if self._inner is not None and not self._inner.close_at_once(error):
             await self._inner.close(error)
 
 

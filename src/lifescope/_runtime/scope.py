@@ -20,7 +20,7 @@ from lifescope._model.scopes import REQUEST
 from lifescope._runtime import binding, closing, guards, loops
 from lifescope._runtime.closing import State
 from lifescope._runtime.connections import Connection
-from lifescope._runtime.exits import Exit
+from lifescope._runtime.exits import Exit, release_at_once
 from lifescope._runtime.owners import Flight, Owner, waiting_for
 from lifescope._runtime.running import Running
 
@@ -234,7 +234,8 @@ class OpenScope:
         When the scope ends, its providers see *error* at their `yield`: a transaction is
         rolled back also where the framework turns the error into a response. Not so where
         `is_failure` of `container.asgi` says that it is no failure. For writers of adapters,
-        and for endpoints that answer with an error without raising it. A later call counts,
+        and for endpoints that answer with an error without raising it. What is told to a call,
+        the current scope of many endpoints, is told to its request, too. A later call counts,
         an error that leaves the scope itself counts more.
         """
         if self.counts(error):
@@ -478,14 +479,31 @@ class OpenScope:
 
     # --- the end --------------------------------------------------------------------------
 
-    def close_at_once(self) -> bool:
-        """End a scope that has nothing to release; False if it has."""
-        if self._exits or self._flights or self._state or self._guard is not None:
+    def close_at_once(self, error: BaseException | None) -> bool:
+        """End a scope if nothing in it has to be waited for, and told of *error*.
+
+        Returns:
+            Whether it has ended. Otherwise it is to be closed.
+        """
+        if self._flights or self._state or self._guard is not None:
             return False
         if self.parent is None and self.running.work:
             return False
+        if self._exits and not self._released_at_once(error):
+            return False
         self.forget()
         return True
+
+    def _released_at_once(self, error: BaseException | None) -> bool:
+        if error is not None or self.failure is not None or self._level is not None:
+            return False
+        if self.parent is None or loops.is_trio():  # an app scope has owners, which wait
+            return False
+        self._state = State.CLOSING
+        if release_at_once(self._exits):
+            return True
+        self._state = State.OPEN  # for whoever closes it now
+        return False
 
     def end_unused(self) -> None:
         """End a scope that `is_untouched`."""

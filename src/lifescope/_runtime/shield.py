@@ -290,7 +290,13 @@ def _links(root: Any) -> Iterator[Any]:
         root = following if following is None or _is_link(following) else _driven_by(following)
 
 
-_STEPS = ("anext_awaitable", "async_generator_asend", "async_generator_athrow", "coroutine_wrapper")
+_STEPS = (
+    "anext_awaitable",
+    "async_generator_asend",
+    "async_generator_athrow",
+    "coroutine_wrapper",
+    "Begun",  # ours, of `exits`
+)
 
 
 def _driven_by(awaitable: Any) -> Any:

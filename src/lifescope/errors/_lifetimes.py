@@ -27,7 +27,8 @@ class ClientDisconnectedError(LifescopeError):
     """Raised at the `yield` of request-scoped providers when the client has gone away.
 
     That is before it had the whole response, and nothing else has gone wrong. Nobody raises it
-    to you: it only tells providers not to commit.
+    to you: it only tells providers not to commit. Call-scoped providers see it if the call
+    itself has been told of the disconnect.
     """
 
     def __str__(self) -> str:

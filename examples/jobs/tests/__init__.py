@@ -1,0 +1,1 @@
+"""Tests of the programs, also as processes of their own."""
