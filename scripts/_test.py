@@ -155,7 +155,7 @@ def all_jobs(main: Interpreter, pytest_options: list[str], counts: Counts) -> li
     # to the next: they are tested on the main one.
     less = ["--ignore=tests/servers", "-k", "not uvloop"]
     suite = tests(("tests",), [*less, *pytest_options], counts)
-    frameworks = tests(_FRAMEWORKS, ["-k", "not uvloop", *pytest_options], counts)
+    frameworks = tests(_FRAMEWORKS, ["-k", "not uvloop and not trio", *pytest_options], counts)
     others = [
         Job(f"tests {other.minor}", (Recipe("test", other, ("test",), editable=True),), suite)
         for other in other_interpreters(main)
