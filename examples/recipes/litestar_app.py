@@ -71,8 +71,11 @@ class Lists(Controller):
 
 
 def create_app() -> Litestar:
-    handlers = [order, Lists, summary, feed]
-    return Litestar(handlers, plugins=[LifescopePlugin()], logging_config=None)
+    return Litestar(
+        [order, Lists, summary, feed],
+        plugins=[LifescopePlugin()],
+        logging_config=None,  # Litestar's would be that of the whole process
+    )
 
 
 # --8<-- [end:app]

@@ -1,12 +1,13 @@
 """Litestar: where `Inject[T]` works, and what is next to it."""
 
-import threading
+import asyncio
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import trio
 from litestar import Controller, Litestar, Request, Router, WebSocket, get, post, websocket
 from litestar.di import Provide
 from litestar.exceptions import ImproperlyConfiguredException
@@ -14,18 +15,33 @@ from litestar.handlers import WebsocketListener, websocket_listener, websocket_s
 from litestar.openapi import OpenAPIConfig
 
 from integrations import deferred_litestar
-from integrations.driving import Serve, Session, open_sessions
+from integrations.driving import Log, Serve, Session, open_sessions
 from integrations.litestar_app import (
+    BACKENDS,
     FromPath,
     FromQuery,
     JSONBody,
     NamedDependency,
+    connecting,
     litestar,
 )
 from lifescope import Container, current_scope, provider
 from lifescope.integrations.litestar import Inject, inject
 
 SCOPES = ["request", "call"]
+
+
+@pytest.fixture(params=BACKENDS)
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+def in_event_loop() -> bool:
+    """Whether this is the thread that runs it."""
+    try:
+        return asyncio.get_running_loop() is not None
+    except RuntimeError:
+        return trio.lowlevel.in_trio_run()
 
 
 # --- where Inject works ---------------------------------------------------------------------
@@ -42,7 +58,7 @@ def injected_async() -> Any:
 def injected_in_thread() -> Any:
     @get("/", sync_to_thread=True)
     def handler(session: Inject[Session]) -> str:
-        assert threading.current_thread() is not threading.main_thread()
+        assert not in_event_loop()
         return session.read()
 
     return handler
@@ -51,6 +67,7 @@ def injected_in_thread() -> Any:
 def injected_in_the_event_loop() -> Any:
     @get("/", sync_to_thread=False)
     def handler(session: Inject[Session]) -> str:
+        assert in_event_loop()
         return session.read()
 
     return handler
@@ -69,6 +86,7 @@ def injected_method_in_thread() -> Any:
     class Sessions(Controller):
         @get("/", sync_to_thread=True)
         def handler(self, session: Inject[Session]) -> str:
+            assert not in_event_loop()
             return session.read()
 
     return Sessions
@@ -167,13 +185,12 @@ def test_websocket_has_one_scope_per_connection(serve: Serve, scope: str) -> Non
             await socket.send_text(f"{await socket.receive_text()} {session.read()}")
         await socket.close()
 
-    client = serve(Container(open_sessions(log, scope)).asgi(litestar(handler)))
+    connect = connecting(serve, Container(open_sessions(log, scope)).asgi(litestar(handler)))
     for number in (1, 2):
-        with client.websocket_connect("/") as connection:
+        with connect() as connection:
             for text in ("one", "two"):
                 connection.send_text(text)
                 assert connection.receive_text() == f"{text} session {number}"
-            connection.receive()  # its end
     assert log == ["open 1", "commit 1", "open 2", "commit 2"]
 
 
@@ -212,13 +229,15 @@ def listening_method() -> Any:
 @pytest.mark.parametrize("scope", SCOPES)
 def test_listener_is_called_for_each_message(serve: Serve, listener: Any, scope: str) -> None:
     """A listener is a call per message in the scope of its connection (J05)."""
-    log: list[str] = []
-    client = serve(Container(open_sessions(log, scope)).asgi(litestar(listener())))
-    with client.websocket_connect("/") as connection:
+    log = Log()
+    root = Container(open_sessions(log, scope)).asgi(litestar(listener()))
+    with connecting(serve, root)() as connection:
         connection.send_text("one")
         assert connection.receive_text() == "one session 1"
         connection.send_text("two")
         assert connection.receive_text() == f"two session {1 if scope == 'request' else 2}"
+        connection.close()
+        log.wait_for(2 if scope == "request" else 4)
     ends = ["open 1", "commit 1"]
     assert log == (ends if scope == "request" else [*ends, "open 2", "commit 2"])
 
@@ -241,7 +260,9 @@ def described(*, with_injected: bool) -> Litestar:
         return Order("tea", number)
 
     @post("/orders")
-    async def create(session: Inject[Session], data: JSONBody[Order], dry: FromQuery[bool]) -> Order:
+    async def create(
+        session: Inject[Session], data: JSONBody[Order], dry: FromQuery[bool]
+    ) -> Order:
         return data
 
     class Lines(Controller):

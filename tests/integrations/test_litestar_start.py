@@ -8,11 +8,16 @@ from litestar.di import Provide
 from litestar.handlers import websocket_listener
 
 from integrations.driving import lifespan, noted
-from integrations.litestar_app import NamedDependency, litestar
+from integrations.litestar_app import BACKENDS, NamedDependency, litestar
 from lifescope import Container
 from lifescope.integrations.litestar import Inject, inject
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=BACKENDS)
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    return request.param
 
 
 class A:
@@ -71,6 +76,10 @@ def of_websocket() -> Any:
     return handler
 
 
+def of_websocket_in_router() -> Any:
+    return Router("/", route_handlers=[of_websocket()])
+
+
 PLACES = [
     function,
     function_in_thread,
@@ -78,6 +87,7 @@ PLACES = [
     decorated_sync_function,
     dependency,
     of_websocket,
+    of_websocket_in_router,
 ]
 
 

@@ -211,7 +211,9 @@ def _accepts(form: Any) -> bool:
 
     def endpoint(connection: Any) -> None: ...
 
-    endpoint.__annotations__["connection"] = form
+    vars(endpoint)["__signature__"] = inspect.Signature(
+        [inspect.Parameter("connection", inspect.Parameter.KEYWORD_ONLY, annotation=form)]
+    )
     try:
         routing.APIRoute("/", endpoint)
     except AssertionError:

@@ -97,10 +97,12 @@ def _awaited(function: Callable[..., Any], *, in_thread: bool) -> Callable[..., 
 def _request_scope() -> OpenScope | None:
     """None where the app is not served by `container.asgi`, as in a test of something else."""
     try:
-        scope = current_scope()
+        scope: OpenScope | None = current_scope()
     except NoScopeError:
         return None
-    return scope if scope.name == "request" else None
+    while scope is not None and scope.name != "request":
+        scope = scope.parent
+    return scope
 
 
 async def _meet(connection: Any, _: BaseRouteHandler) -> None:
