@@ -162,6 +162,22 @@ def test_error_in_a_dependency_of_litestar_reaches_both(serve: Serve) -> None:
     assert log == ["open 1", "dependency sees Refused", "roll back 1: Refused"]
 
 
+def test_decorated_handler_without_plugin_tells_if_it_gets_the_connection(serve: Serve) -> None:
+    """Without the plugin, `@inject` knows an endpoint by its connection, as in Starlette (G4)."""
+    log: list[str] = []
+
+    @get("/")
+    @inject
+    async def handler(request: Request[Any, Any, Any], session: Inject[Session]) -> None:
+        assert await current_scope().get(Request) is request
+        raise HTTPException(status_code=409)
+
+    app = litestar(handler, plugin=False)
+    client = serve(Container(open_sessions(log, "request")).asgi(app))
+    assert client.get("/").status_code == 409
+    assert log == ["open 1", "roll back 1: HTTPException"]
+
+
 def test_error_inside_of_a_call_reaches_the_request(serve: Serve) -> None:
     """An injected function around the app has a call of its own; the request is told (G4)."""
     log: list[str] = []

@@ -24,7 +24,7 @@ from integrations.driving import (
     open_sessions,
 )
 from integrations.litestar_app import BACKENDS, connecting, litestar
-from lifescope import Container, current_scope, provider
+from lifescope import Container, SuppliedValueError, current_scope, provider
 from lifescope.integrations import starlette as for_starlette
 from lifescope.integrations.litestar import Inject
 
@@ -262,6 +262,21 @@ def test_provider_gets_the_websocket_of_the_handler(serve: Serve) -> None:
         assert connection.receive_json() is True
 
 
+def test_wrong_kind_of_connection_is_named(serve: Serve) -> None:
+    """Whoever asks for a request in a WebSocket is told what fits both."""
+
+    @websocket("/")
+    async def handler(socket: WebSocket[Any, Any, Any]) -> None:
+        await socket.accept()
+        with pytest.raises(SuppliedValueError) as caught:
+            await current_scope().get(Request)
+        await socket.send_text(caught.value.__notes__[0])
+        await socket.close()
+
+    with connecting(serve, Container().asgi(litestar(handler)))() as connection:
+        assert "a WebSocket; ask for ASGIConnection" in connection.receive_text()
+
+
 def test_request_is_made_for_whoever_asks_before_the_router(serve: Serve) -> None:
     """Middleware around the app has a request, too, although Litestar makes its own later."""
 
@@ -279,6 +294,7 @@ def test_request_is_made_for_whoever_asks_before_the_router(serve: Serve) -> Non
         if scope["type"] == "http":
             scope["app"] = scope["litestar_app"] = app
             assert await current_scope().get(str) == "/here"
+            assert (await current_scope().get(ASGIConnection)).url.path == "/here"
         await app(scope, receive, send)
 
     assert serve(Container(path).asgi(lambda: around)).get("/here").text == "/here"
