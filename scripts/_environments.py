@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -76,6 +77,7 @@ class Recipe:
     interpreter: Interpreter
     groups: tuple[str, ...] = ()
     editable: bool = False
+    oldest: bool = False  # what the project needs, in the oldest versions that it allows
 
     @property
     def title(self) -> str:
@@ -99,7 +101,11 @@ class Recipe:
         declared = declarations()
         groups = {name: _group(declared["dependency-groups"], name) for name in self.groups}
         project = {name: declared["project"].get(name) for name in _INSTALLED}
-        return [groups, project, declared["build-system"], self.editable]
+        return [groups, project, declared["build-system"], self.editable, self.pins()]
+
+    def pins(self) -> list[str]:
+        """The versions that are not left to pip."""
+        return oldest_versions(declarations()["project"]) if self.oldest else []
 
 
 @cache
@@ -149,10 +155,23 @@ def _maker(recipe: Recipe) -> Callable[[Step], None]:
         wanted = [f"--group={name}" for name in recipe.groups]
         if recipe.editable:
             wanted += ["--editable", str(ROOT)]
+        wanted += recipe.pins()
         if wanted:
             step.need(environment.python, "-m", "pip", "install", *wanted)
 
     return make
+
+
+def oldest_versions(project: dict[str, Any]) -> list[str]:
+    """The lower bound of each dependency and each extra, as a requirement: "anyio==4.11"."""
+    extras: dict[str, list[str]] = project["optional-dependencies"]
+    needed = [*project["dependencies"], *(each for extra in extras.values() for each in extra)]
+    bounds = [_LOWER_BOUND.match(requirement) for requirement in needed]
+    assert all(bounds), f"one of these has no lower bound: {needed}"
+    return [f"{bound[1]}=={bound[2]}" for bound in bounds if bound is not None]
+
+
+_LOWER_BOUND = re.compile(r"([\w.-]+)>=([\d.]+)")
 
 
 def _group(groups: dict[str, list[str | dict[str, str]]], name: str) -> list[str]:

@@ -19,6 +19,8 @@ from _environments import (
 from _steps import CACHE, ROOT, Reporter, Step, stop_on_sigterm
 
 _TYPED = ("src", "tests/typing", "examples", "scripts")
+# What meets other packages: run with the oldest versions of them, too.
+_FRAMEWORKS = ("tests/integrations", "tests/frameworks", "examples/fastapi_docs")
 
 
 @dataclass
@@ -147,11 +149,13 @@ def all_jobs(main: Interpreter, pytest_options: list[str], counts: Counts) -> li
     dev = Recipe("dev", main, ("dev",), editable=True)
     bare = Recipe("wheel-bare", main)
     full = Recipe("wheel-full", main, ("examples",))
+    oldest = Recipe("oldest", main, ("oldest",), editable=True, oldest=True)
     everything = tests(("tests", "examples"), pytest_options, counts)
     # Server processes and uvloop take most of the time, and differ little from one interpreter
     # to the next: they are tested on the main one.
     less = ["--ignore=tests/servers", "-k", "not uvloop"]
     suite = tests(("tests",), [*less, *pytest_options], counts)
+    frameworks = tests(_FRAMEWORKS, ["-k", "not uvloop and not trio", *pytest_options], counts)
     others = [
         Job(f"tests {other.minor}", (Recipe("test", other, ("test",), editable=True),), suite)
         for other in other_interpreters(main)
@@ -162,6 +166,7 @@ def all_jobs(main: Interpreter, pytest_options: list[str], counts: Counts) -> li
         Job("layers", (dev,), layers),
         Job(f"tests {main.minor}", (dev,), everything),
         *others,
+        Job("tests oldest", (oldest,), frameworks),
         Job("docs", (dev,), docs),
         Job("wheel", (dev, bare, full), wheel),
         Job("demo", (), demo),

@@ -210,7 +210,8 @@ def test_chat(app: Any) -> None:
         with client.websocket_connect("/chat/Grace") as grace:
             grace.send_text("hello")
             assert [ada.receive_text(), grace.receive_text()] == ["Grace: hello"] * 2
-        assert ada.receive_text() == "Grace has left"
+            grace.close()
+            assert ada.receive_text() == "Grace has left"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, WebSock
 from starlette.testclient import TestClient
 
 from frameworks.forms import LOOPS, SCOPES
-from integrations.driving import LIMIT, Serve, Session, get, lifespan, open_sessions
+from integrations.driving import LIMIT, Log, Serve, Session, get, lifespan, open_sessions
 from lifescope import Container, NoScopeError, current_scope, provider
 from lifescope.integrations.fastapi import Inject
 
@@ -82,11 +82,14 @@ def sessions_from(first: int, log: list[str], scope: str = "request") -> Contain
     return Container(session)
 
 
-def ask_everything(client: TestClient) -> list[str]:
+def ask_everything(client: TestClient, log: Log, *, lines: int = 1) -> list[str]:
+    """The answers of all routes, each of which adds so many *lines* to the log."""
     answers = [client.get(path).json() for path in PATHS]
     for path in ("/ws", "/router/ws"):
+        before = len(log)
         with client.websocket_connect(path) as websocket:
             answers.append(websocket.receive_text())
+            log.wait_for(before + lines)
     assert client.get("/refuse").status_code == 409
     return answers
 
@@ -107,24 +110,24 @@ def outcomes(first: int) -> list[str]:
 @pytest.mark.parametrize("scope", SCOPES)
 def test_two_lifespans_of_one_root_one_after_the_other(serve: Serve, scope: str) -> None:
     """A root that is started again serves the same app object with new objects (G12)."""
-    log: list[str] = []
+    log = Log()
     root = sessions_from(1, log, scope).asgi(new_app())
     client = serve(root)
-    assert ask_everything(client) == sessions(1)
+    assert ask_everything(client, log) == sessions(1)
     client.__exit__(None, None, None)
-    assert ask_everything(serve(root)) == sessions(8)
+    assert ask_everything(serve(root), log) == sessions(8)
     assert log == outcomes(1) + outcomes(8)
 
 
 @pytest.mark.parametrize("scope", SCOPES)
 def test_two_roots_one_after_the_other(serve: Serve, scope: str) -> None:
     """A second container may serve the app that a first one has served (G12)."""
-    log: list[str] = []
+    log = Log()
     app = new_app()
     client = serve(sessions_from(1, log, scope).asgi(app))
-    assert ask_everything(client) == sessions(1)
+    assert ask_everything(client, log) == sessions(1)
     client.__exit__(None, None, None)
-    assert ask_everything(serve(sessions_from(100, log, scope).asgi(app))) == sessions(100)
+    assert ask_everything(serve(sessions_from(100, log, scope).asgi(app)), log) == sessions(100)
     assert log == outcomes(1) + outcomes(100)
 
 
@@ -305,7 +308,7 @@ def test_override_around_one_of_several_lifespans(serve: Serve, scope: str) -> N
 @pytest.mark.parametrize("scope", ["app", *SCOPES])
 def test_routes_added_after_the_start(serve: Serve, scope: str) -> None:
     """Routes that are added to a running app are served like the others (J12, G4)."""
-    log: list[str] = []
+    log = Log()
     app = FastAPI()
     client = serve(Container(open_sessions(log, scope)).asgi(app))
     assert client.get("/show").status_code == 404
@@ -313,7 +316,7 @@ def test_routes_added_after_the_start(serve: Serve, scope: str) -> None:
     router = APIRouter(prefix="/router")
     add_routes(router)
     app.include_router(router)
-    answers = ask_everything(client)
+    answers = ask_everything(client, log, lines=0 if scope == "app" else 2)
     if scope == "app":
         assert answers == ["session 1"] * len(answers)
         assert log == ["open 1"]
@@ -339,7 +342,7 @@ def test_route_added_to_an_included_router(serve: Serve) -> None:
 @pytest.mark.parametrize("scope", ["app", *SCOPES])
 def test_routes_added_in_the_lifespan_of_the_app(serve: Serve, scope: str) -> None:
     """An app may add its routes in its own lifespan, which runs inside ours."""
-    log: list[str] = []
+    log = Log()
 
     @asynccontextmanager
     async def adding(app: FastAPI) -> AsyncIterator[None]:
@@ -353,7 +356,7 @@ def test_routes_added_in_the_lifespan_of_the_app(serve: Serve, scope: str) -> No
     app = FastAPI(lifespan=adding)
     client = serve(sessions_from(1, log, scope).asgi(app))
     expected = ["session 1"] * (len(PATHS) + 2) if scope == "app" else sessions(1)
-    assert ask_everything(client) == expected
+    assert ask_everything(client, log, lines=int(scope != "app")) == expected
     assert log == ([] if scope == "app" else outcomes(1))
 
 

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Host, Mount, Route, Router, WebSocketRoute
 
 from frameworks.forms import SCOPES, Refused
-from integrations.driving import Receive, Send, Serve, Session, open_sessions
+from integrations.driving import Log, Receive, Send, Serve, Session, open_sessions
 from lifescope import Container, current_scope, inject
 from lifescope.integrations.fastapi import Inject
 
@@ -142,11 +142,12 @@ def for_every_pair(test: Any) -> Any:
 @pytest.mark.parametrize("scope", SCOPES)
 def test_mounted_app_is_filled(serve: Serve, around: Any, inner: Make, scope: str) -> None:
     """An app that is mounted, at any depth, is below the same root (J07)."""
-    log: list[str] = []
+    log = Log()
     client = serve(Container(open_sessions(log, scope)).asgi(around(inner)))
     assert client.get("/tea/sub/show").json() == "session 1"
     with client.websocket_connect("/tea/sub/ws") as websocket:
         assert websocket.receive_json() == "session 2"
+        log.wait_for(4)
     assert log == ["open 1", "commit 1", "open 2", "commit 2"]
 
 
@@ -225,7 +226,7 @@ def test_plain_asgi_app_in_a_fastapi_app(serve: Serve) -> None:
 
 def test_starlette_route_in_a_fastapi_app(serve: Serve) -> None:
     """`add_route` takes Starlette's endpoints, filled by `@inject` (J12)."""
-    log: list[str] = []
+    log = Log()
     router = APIRouter()
     router.add_route("/router/show", show)
     router.add_route("/router/refuse", refuse)
@@ -241,6 +242,7 @@ def test_starlette_route_in_a_fastapi_app(serve: Serve) -> None:
     assert client.get("/router/refuse").status_code == 409
     with client.websocket_connect("/ws") as connection:
         assert connection.receive_json() == "session 5"
+        log.wait_for(10)
     assert [line.split(": ")[0] for line in log if not line.startswith("open")] == [
         "commit 1",
         "roll back 2",

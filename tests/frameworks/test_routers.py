@@ -6,7 +6,7 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, WebSocket
 
 from frameworks.forms import SCOPES
-from integrations.driving import Serve, Session, open_sessions
+from integrations.driving import Log, Serve, Session, open_sessions
 from lifescope import Container, provider
 from lifescope.integrations.fastapi import Inject
 
@@ -137,7 +137,7 @@ def test_one_router_included_several_times(serve: Serve) -> None:
 
 def test_websocket_routes_in_routers(serve: Serve) -> None:
     """A WebSocket route of a router has its parameters, and one object per connection (J05)."""
-    log: list[str] = []
+    log = Log()
     router = APIRouter(prefix="/rooms")
 
     @router.websocket("/{room}")
@@ -158,9 +158,13 @@ def test_websocket_routes_in_routers(serve: Serve) -> None:
         with client.websocket_connect("/v1/rooms/red?loud=yes") as loud:
             loud.send_text("b")
             assert loud.receive_text() == "RED B SESSION 2"
+            loud.close()
+            log.wait_for(3)
         quiet.send_text("c")
         assert quiet.receive_text() == "blue c session 1"
-    assert sorted(log) == ["commit 1", "commit 2", "open 1", "open 2"]
+        quiet.close()
+        log.wait_for(4)
+    assert log == ["open 1", "open 2", "commit 2", "commit 1"]
 
 
 def test_included_router_answers_for_other_methods(serve: Serve) -> None:

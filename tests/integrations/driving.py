@@ -1,6 +1,7 @@
 """The server's side of ASGI, by hand: one lifespan, and single connections."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from inspect import Parameter, Signature
@@ -175,6 +176,28 @@ def answering(function: Callable[[], Awaitable[str]]) -> Any:
         await send({"type": "http.response.body", "body": text.encode()})
 
     return app
+
+
+class Log(list[str]):
+    """Lines that grow in the event loop, and can be waited for in the test's thread.
+
+    The test client cancels the app when the block of a WebSocket is left. So a test that wants
+    to see the end of a connection closes it, and waits for that inside of the block.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._grown = threading.Condition()
+
+    def append(self, line: str, /) -> None:
+        with self._grown:
+            super().append(line)
+            self._grown.notify_all()
+
+    def wait_for(self, lines: int) -> None:
+        """Wait until there are so many *lines*."""
+        with self._grown:
+            assert self._grown.wait_for(lambda: len(self) >= lines, LIMIT), list(self)
 
 
 class Noting:

@@ -64,6 +64,25 @@ async def test_client_that_goes_while_the_endpoint_waits(
         assert await database.entries() == []
 
 
+async def test_client_that_goes_while_the_endpoint_asks(
+    make: Make, scope: str, database: Database
+) -> None:
+    """To ask whether the client is still there is enough."""
+
+    async def work(request: Any, session: AsyncSession) -> Response:
+        await write(session)
+        await request.body()
+        while not await request.is_disconnected():
+            await anyio.lowlevel.checkpoint()
+        return PlainTextResponse("for nobody")
+
+    async with served(Container(providers(database, scope)).asgi(make(work))) as client:
+        async with client.connection() as exchange:
+            exchange.say(EMPTY)
+            exchange.say(DISCONNECT)
+        assert await database.entries() == []
+
+
 async def test_call_that_begins_after_the_client_has_gone(database: Database) -> None:
     """What an endpoint does because the client has gone is committed, in a call of its own."""
 

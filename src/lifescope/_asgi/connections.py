@@ -32,14 +32,12 @@ class Connection:
         is_cancelled: It was cancelled by us, because the app stops.
         is_ending: The app is through with it, and its scope is closing.
         is_gone: The client has gone before it had the whole response.
-        is_cut_off: It has had some of it.
     """
 
     is_plain = True
     is_cancelled = False
     is_ending = False
     is_gone = False
-    is_cut_off = False
 
     def __init__(
         self,
@@ -101,7 +99,6 @@ class Http(Connection):
         message = await self._receive()
         if message["type"] == "http.disconnect" and not self._has_all:
             self.is_gone = True
-            self.is_cut_off = self._has_begun
             self.is_plain = False
             _tell_call()
         return message
@@ -126,7 +123,8 @@ _BODIES = ("http.response.body", "http.response.pathsend")
 def _tell_call() -> None:
     """The client has gone. Tell the call that learns of it, which may well end without an error.
 
-    A call that begins afterwards, to note just that, is none of the client's business.
+    It may be what makes the body, which frameworks end as if all were well. A call that begins
+    afterwards, to note that the client has gone, is not concerned.
     """
     scope = binding.current.get(None)
     call = None if scope is None else scope.around(CALL)

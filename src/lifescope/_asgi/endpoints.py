@@ -32,8 +32,19 @@ def bound_endpoints(app: Any) -> None:
         if not hasattr(leaf, "matches") or not hasattr(leaf, "app"):  # it is no route
             continue
         if leaf.app is not None and not isinstance(leaf.app, Boundary):
-            leaf.app = Boundary(leaf.app)
+            leaf.app = Boundary(leaf.app, is_endpoint=getattr(leaf, "endpoint", None) is not None)
             _fit(getattr(leaf, "dependant", None))
+            if _has_handler_of_its_own(leaf):
+                leaf.dependant.call = _recorded(leaf.dependant.call)
+
+
+def _has_handler_of_its_own(leaf: Any) -> bool:
+    """FastAPI: whether a class of the user's runs the endpoint, and may catch what leaves it."""
+    route = getattr(leaf, "original_route", leaf)
+    handler = getattr(type(route), "get_route_handler", None)
+    module = getattr(handler, "__module__", "fastapi")
+    is_endpoint = getattr(getattr(leaf, "dependant", None), "call", None) is not None
+    return is_endpoint and module.partition(".")[0] != "fastapi"
 
 
 def _fit(dependant: Any) -> None:
@@ -46,10 +57,15 @@ def _fit(dependant: Any) -> None:
 
 
 class Boundary:
-    """The app of a route; what leaves the endpoint is told to the request scope."""
+    """The app of a route; what leaves it is told to the request scope.
 
-    def __init__(self, app: AsgiApp) -> None:
+    An app that is mounted is no endpoint, and may have some inside, with exception handlers of
+    its own. They are told of as well.
+    """
+
+    def __init__(self, app: AsgiApp, *, is_endpoint: bool) -> None:
         self.app = app
+        self._is_endpoint = is_endpoint
         self._handlers: tuple[Mapping[Any, Any], tuple[_Told, _Told]] | None = None
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -61,7 +77,7 @@ class Boundary:
         handlers = scope.get(_HANDLERS)
         if handlers is not None:
             scope[_HANDLERS] = self._told(handlers)
-        request.is_in_endpoint = True
+        request.is_in_endpoint = self._is_endpoint
         try:
             await self.app(scope, receive, send)
         except BaseException as error:
@@ -103,9 +119,7 @@ class _Told(Mapping[Any, Any]):
 
 def _told(handler: Callable[[Any, Exception], Any]) -> Callable[[Any, Exception], Any]:
     """*handler*, of the same kind, sync or async: one that is sync is called in a thread."""
-    if not iscoroutinefunction(getattr(handler, "func", handler)) and not iscoroutinefunction(
-        getattr(handler, "__call__", None)  # noqa: B004
-    ):
+    if not _is_async(handler):
 
         @wraps(handler)
         def tell_sync(connection: Any, error: Exception) -> Any:
@@ -122,10 +136,41 @@ def _told(handler: Callable[[Any, Exception], Any]) -> Callable[[Any, Exception]
     return tell
 
 
-def _tell(error: Exception) -> None:
-    request = _request_scope()
-    if request is not None:
-        request.record_failure(error)
+def _recorded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """*function*, of the same kind; what leaves it is told, whoever catches it then."""
+    if not _is_async(function):
+
+        @wraps(function)
+        def call_sync(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return function(*args, **kwargs)
+            except BaseException as error:
+                _tell(error)
+                raise
+
+        return call_sync
+
+    @wraps(function)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return await function(*args, **kwargs)
+        except BaseException as error:
+            _tell(error)
+            raise
+
+    return call
+
+
+def _is_async(function: Any) -> bool:
+    function = getattr(function, "func", function)
+    call = getattr(function, "__call__", None)  # noqa: B004
+    return iscoroutinefunction(function) or iscoroutinefunction(call)
+
+
+def _tell(error: BaseException) -> None:
+    scope = binding.current.get(None)
+    if scope is not None:
+        scope.record_failure(error)
 
 
 def _request_scope() -> OpenScope | None:

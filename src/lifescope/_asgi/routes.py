@@ -6,6 +6,7 @@ app has another shape, nobody knows what it asks for, and everything counts.
 
 import inspect
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from lifescope._model.keys import Key, as_key
@@ -47,7 +48,22 @@ def _leaves_of_app(app: Any, holder: Any, seen: set[int]) -> Iterator[Any]:
     elif hasattr(app, "app"):  # middleware around an app
         yield from _leaves_of_app(app.app, app, seen)
     elif type(app).__module__.partition(".")[0] not in _KNOWN:
-        yield holder
+        yield holder  # nobody knows all that it does, but what it holds is worth knowing
+        for each in _apps_held_by(app):
+            yield from _leaves_of_app(each, each, seen)
+
+
+def _apps_held_by(app: Any) -> Iterator[Any]:
+    """What middleware of the user's own is around, whatever its attribute is called."""
+    parts: list[Any] = [getattr(app, "__self__", None), getattr(app, "func", None)]
+    parts += [*getattr(app, "args", ()), *getattr(app, "__dict__", {}).values()]
+    for cell in getattr(app, "__closure__", None) or ():
+        with suppress(ValueError):  # it is empty
+            parts.append(cell.cell_contents)
+    for part in parts:
+        call = getattr(part.__class__, "__call__", None)  # noqa: B004
+        if inspect.iscoroutinefunction(part) or inspect.iscoroutinefunction(call):
+            yield part
 
 
 def _leaves_of_route(route: Any, seen: set[int]) -> Iterator[Any]:

@@ -20,11 +20,6 @@ class Connection(Protocol):
 
     asgi_scope: Any
 
-    @property
-    def is_cut_off(self) -> bool:
-        """Whether the client has gone in the middle of a response."""
-        ...
-
     async def receive(self) -> Any:
         """The next message."""
         ...

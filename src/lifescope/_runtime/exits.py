@@ -9,7 +9,7 @@ import logging
 import math
 from collections.abc import Callable, Coroutine
 from types import AsyncGeneratorType, GeneratorType
-from typing import Any
+from typing import Any, cast
 
 from anyio import CancelScope, current_effective_deadline, current_time
 
@@ -352,7 +352,8 @@ def _is_same(error: BaseException, outcome: BaseException) -> bool:
     if error is outcome:
         return True
     if isinstance(error, BaseExceptionGroup):
-        return all(_is_same(each, outcome) for each in error.exceptions)
+        within = cast("BaseExceptionGroup[BaseException]", error)
+        return all(_is_same(each, outcome) for each in within.exceptions)
     is_stop = isinstance(outcome, StopIteration | StopAsyncIteration)
     return is_stop and isinstance(error, RuntimeError) and error.__cause__ is outcome
 

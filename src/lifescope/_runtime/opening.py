@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import Token
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from lifescope import errors
 from lifescope._model.names import Place
 from lifescope._model.provider import Provider
-from lifescope._model.scopes import CALL, REQUEST
+from lifescope._model.scopes import CALL
 from lifescope._runtime import binding
 from lifescope._runtime.closing import check_closable
 from lifescope._runtime.exits import report
@@ -109,20 +108,9 @@ class Opening:
             raise failed
 
     def _outcome(self, error: BaseException | None) -> BaseException | None:
-        """What providers are told: around a function, that is a matter of the policy.
-
-        A function that makes the body of a response has not succeeded where the client has
-        gone, although frameworks end it as if it had.
-        """
+        """What providers are told: around a function, that is a matter of the policy."""
         innermost = self._scopes[-1]
-        if innermost.name != CALL:
-            return error
-        if error is None:
-            request = innermost.around(REQUEST)
-            connection = request.connection if request is not None else None
-            is_cut = connection is not None and connection.is_cut_off
-            return errors.ClientDisconnectedError() if is_cut else None
-        return error if innermost.counts(error) else None
+        return error if error is None or innermost.name != CALL or innermost.counts(error) else None
 
     def __await__(self) -> NoReturn:
         """Say what was meant: awaiting does not open anything."""

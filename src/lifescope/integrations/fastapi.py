@@ -211,7 +211,9 @@ def _accepts(form: Any) -> bool:
 
     def endpoint(connection: Any) -> None: ...
 
-    endpoint.__annotations__["connection"] = form
+    vars(endpoint)["__signature__"] = inspect.Signature(
+        [inspect.Parameter("connection", inspect.Parameter.KEYWORD_ONLY, annotation=form)]
+    )
     try:
         routing.APIRoute("/", endpoint)
     except AssertionError:
@@ -237,6 +239,7 @@ else:
 
         def __class_getitem__(cls, key):
             # What is to be shared is shared by the scope; a transient is not.
-            form = Annotated[_Marked[key], Depends(_Parameter(key), use_cache=False)]
+            depends = Depends(_Parameter(key), use_cache=False)
+            form = Annotated[_Marked[key], depends]
             is_connection = isinstance(key, type) and issubclass(key, HTTPConnection)
-            return form if not is_connection or _accepts(form) else _Marked[key]
+            return form if not is_connection or _accepts(form) else Annotated[Any, depends]
