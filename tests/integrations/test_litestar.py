@@ -10,7 +10,7 @@ from litestar import Controller, Router, WebSocket, get, websocket
 from litestar.exceptions import ImproperlyConfiguredException
 from litestar.handlers import WebsocketListener, websocket_listener, websocket_stream
 
-from integrations.driving import Serve, Session, open_sessions
+from integrations.driving import Log, Serve, Session, open_sessions
 from integrations.litestar_app import (
     BACKENDS,
     connecting,
@@ -220,13 +220,15 @@ def listening_method() -> Any:
 @pytest.mark.parametrize("scope", SCOPES)
 def test_listener_is_called_for_each_message(serve: Serve, listener: Any, scope: str) -> None:
     """A listener is a call per message in the scope of its connection (J05)."""
-    log: list[str] = []
+    log = Log()
     root = Container(open_sessions(log, scope)).asgi(litestar(listener()))
     with connecting(serve, root)() as connection:
         connection.send_text("one")
         assert connection.receive_text() == "one session 1"
         connection.send_text("two")
         assert connection.receive_text() == f"two session {1 if scope == 'request' else 2}"
+        connection.close()
+        log.wait_for(2 if scope == "request" else 4)
     ends = ["open 1", "commit 1"]
     assert log == (ends if scope == "request" else [*ends, "open 2", "commit 2"])
 
