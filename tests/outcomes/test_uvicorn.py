@@ -21,7 +21,10 @@ from outcomes.client import DISCONNECT
 from outcomes.databases import Database, break_a_promise, entries, providers, write
 from outcomes.sites import BASE, Make
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.filterwarnings("ignore:websockets:DeprecationWarning"),  # older uvicorns' imports
+]
 
 MIDDLEWARE: list[Any] = [
     pytest.param([], id="plain"),
