@@ -23,7 +23,8 @@ from outcomes.sites import BASE, Make
 
 pytestmark = [
     pytest.mark.anyio,
-    pytest.mark.filterwarnings("ignore:websockets:DeprecationWarning"),  # older uvicorns' imports
+    # Older versions of uvicorn use what newer ones of websockets would rather not have.
+    pytest.mark.filterwarnings("ignore:(websockets|remove second):DeprecationWarning"),
 ]
 
 MIDDLEWARE: list[Any] = [
