@@ -40,8 +40,8 @@ def bound_endpoints(app: Any) -> None:
 
 def _has_handler_of_its_own(leaf: Any) -> bool:
     """FastAPI: whether a class of the user's runs the endpoint, and may catch what leaves it."""
-    route = getattr(leaf, "original_route", leaf)
-    handler = getattr(type(route), "get_route_handler", None)
+    route: Any = getattr(leaf, "original_route", leaf)
+    handler: Any = getattr(route, "get_route_handler", None)
     module = getattr(handler, "__module__", "fastapi")
     is_endpoint = getattr(getattr(leaf, "dependant", None), "call", None) is not None
     return is_endpoint and module.partition(".")[0] != "fastapi"
