@@ -94,7 +94,7 @@ def json(graph: Graph, *, entries: Sequence[Entry] = ()) -> str:
     list, else null. Without a target, `otherwise` is "None" or "default": what the parameter is.
     Each of `needed_by` has the id of the `asker`, its `parameter` and the `relation`.
 
-    `state` is "fine", "cause" or "affected"; `problems` has the classes of the errors of which
+    `state`, of needs too, is "fine", "cause" or "affected"; `problems` has the classes of the errors of which
     it is the cause. Where a graph has failed, what is fine is left out, and nothing is acquired.
     """
     return draw(graph, "json", entries=entries)

@@ -94,7 +94,7 @@ class _Drawer:
             return Node(
                 ident,
                 Kind.PROVIDER,
-                tuple(map(self._spell, subject.keys)),
+                tuple(map(self._spell, _keys(subject))),
                 _name(subject),
                 subject.scope,
                 subject.kind.name.lower().replace("_", " "),
@@ -133,7 +133,7 @@ class _Drawer:
 
     def _title(self, subject: Subject) -> str:
         if isinstance(subject, Provider):
-            return ", ".join(map(self._spell, subject.keys))
+            return ", ".join(map(self._spell, _keys(subject)))
         return self._spell(subject.key) if isinstance(subject, Gap) else subject.name
 
     def _title_by(self, subject: Subject) -> str:
@@ -151,6 +151,11 @@ def _title_of_module(subject: Subject) -> str:
         module = getattr(unwrap(subject.target), "__module__", "")
         return f"{subject.key} ({module}.{_name(subject)})"
     return f"{subject.name} ({spell_place(subject.place)})"
+
+
+def _keys(provider: Provider) -> tuple[Key, ...]:
+    """A class that is an open generic is shown as one: `Repository[T]`."""
+    return (generics.pattern_of(provider) or provider).keys
 
 
 def _name(provider: Provider) -> str:

@@ -69,6 +69,7 @@ def _need(need: Need) -> dict[str, Any]:
         "target": need.target,
         "relation": need.relation or None,
         "otherwise": need.otherwise or None,
+        "state": need.state.value,
     }
 
 

@@ -10,7 +10,7 @@ from lifescope.render._records import Drawing, Kind, Need, Node, State
 __all__ = ["write"]
 
 _DEEPEST = 24
-"""Below this, a branch goes on in a tree of its own: a chain may be thousands long."""
+"""Deeper than this, a branch goes on in a tree of its own: chains may be thousands long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,8 @@ class _Row:
 
     asked: str
     scope: str = ""
-    told: str = ""
+    name: str = ""
+    rest: str = ""
 
 
 def write(drawing: Drawing) -> str:
@@ -27,7 +28,11 @@ def write(drawing: Drawing) -> str:
     rows = list(_Trees(drawing).rows())
     asked = max((len(row.asked) for row in rows), default=0)
     scope = max((len(row.scope) for row in rows), default=0)
-    lines = [f"{row.asked:<{asked}}  {row.scope:<{scope}}  {row.told}".rstrip() for row in rows]
+    name = max((len(row.name) for row in rows), default=0)
+    lines = [
+        f"{row.asked:<{asked}}  {row.scope:<{scope}}  {row.name:<{name}}  {row.rest}".rstrip()
+        for row in rows
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -50,7 +55,7 @@ class _Trees:
 
     def _tree(self, root: str) -> Iterator[_Row]:
         node = self._drawing.nodes[root]
-        yield _Row(node.title, node.lane, _told(node))
+        yield _row(node.title, node)
         stack = [("", iter(self._open(root)))]
         while stack:
             indent, rest = stack[-1]
@@ -78,28 +83,28 @@ class _Trees:
         return True
 
     def _row(self, branch: str, need: Need, depth: int) -> _Row:
-        asked = f"{branch}{need.parameter}: {need.key}"
+        parameter = "" if need.relation == "item" else f"{need.parameter}: "
+        asked = f"{branch}{parameter}{need.key}"
         if need.target is None:
-            return _Row(asked, "", f"not provided: {_fallback(need)}")
+            return _Row(asked, "not provided", _FALLBACKS[need.otherwise])
         node = self._drawing.nodes[need.target]
         if not self._drawing.needs[node.id]:
-            return _Row(asked, node.lane, _told(node))
+            return _row(asked, node)
         if node.id in self._shown:
-            return _Row(asked, node.lane, _told(node, "see above"))
-        return _Row(asked, node.lane, _told(node, "see below" if depth >= _DEEPEST else ""))
+            return _row(asked, node, "see above")
+        return _row(asked, node, "see below" if depth >= _DEEPEST else "")
 
 
-def _fallback(need: Need) -> str:
-    return "keeps its default" if need.otherwise == "default" else "gets None"
+_FALLBACKS = {"default": "keeps its default", "None": "is None"}
 
 
-def _told(node: Node, elsewhere: str = "") -> str:
-    """What *node* is; only its name, if the rest stands elsewhere."""
-    if elsewhere:
-        parts = [node.name, elsewhere]
+def _row(asked: str, node: Node, elsewhere: str = "") -> _Row:
+    """The line of *node*; with no more than its name, if the rest stands elsewhere."""
+    if node.kind is Kind.PROVIDER:
+        name = node.name or node.how
     else:
-        how = node.how if node.kind is Kind.PROVIDER and not node.name else ""
-        parts = [node.name if node.keys else "", how, node.place, ", ".join(node.marks)]
+        name = node.name if asked != node.name else ""
+    parts = [elsewhere] if elsewhere else [node.place, ", ".join(node.marks)]
     if node.state is not State.FINE:
-        parts.append(": ".join([node.state.value.upper(), *[", ".join(node.problems)]]))
-    return "  ".join(part for part in parts if part).rstrip(" :")
+        parts.append(": ".join([node.state.value, *node.problems]))
+    return _Row(asked, node.lane, name, "  ".join(part for part in parts if part))

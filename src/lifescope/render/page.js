@@ -76,41 +76,126 @@ function order(id) {
 
 // --- arrows -----------------------------------------------------------------------------------
 
-function place(box, origin) {
-  const r = box.getBoundingClientRect();
-  return { x: r.left - origin.left + r.width / 2, top: r.top - origin.top, bottom: r.bottom - origin.top,
-    left: r.left - origin.left, right: r.right - origin.left };
-}
-
-/** A curve between the facing sides of two boxes; around the side, if they are in one line. */
-function curve(a, b) {
-  if (b.bottom <= a.top || b.top >= a.bottom) {
-    const up = b.bottom <= a.top;
-    const [y1, y2] = up ? [a.top, b.bottom] : [a.bottom, b.top];
-    const bend = Math.min(90, Math.max(18, Math.abs(y1 - y2) / 2)) * (up ? -1 : 1);
-    return `M${a.x} ${y1}C${a.x} ${y1 + bend} ${b.x} ${y2 - bend} ${b.x} ${y2}`;
-  }
-  const low = Math.max(a.bottom, b.bottom) + 24;
-  if (a === b) return `M${a.right - 20} ${a.bottom}C${a.right} ${low} ${a.right + 24} ${a.bottom} ${a.right} ${a.bottom - 14}`;
-  return `M${a.x} ${a.bottom}C${a.x} ${low} ${b.x} ${low} ${b.x} ${b.bottom}`;
-}
-
 const SVG = "http://www.w3.org/2000/svg";
 for (const edge of edges) {
   edge.path = document.createElementNS(SVG, "path");
   edge.path.classList.toggle("later", LATER.has(edge.need.relation));
-  edge.path.classList.toggle("cause", edge.need.state === "cause");
+  if (edge.need.state !== "fine") edge.path.classList.add(edge.need.state);
 }
 arrows.append(...edges.map((edge) => edge.path));
 
-function drawArrows() {
+/** Where the boxes stand, in the chart: all is read before anything is written. */
+function measure() {
   const origin = chart.getBoundingClientRect();
   const places = new Map();
-  for (const [id, box] of boxes) places.set(id, place(box, origin)); // read all, then write all
-  for (const edge of edges) {
-    edge.path.setAttribute("d", curve(places.get(edge.from), places.get(edge.to)));
+  for (const [id, box] of boxes) {
+    const r = box.getBoundingClientRect();
+    const [left, right] = [r.left - origin.left, r.right - origin.left];
+    places.set(id, { left, right, top: r.top - origin.top, bottom: r.bottom - origin.top });
   }
-  document.documentElement.style.setProperty("--top", `${document.querySelector("header").offsetHeight}px`);
+  return { places, rows: rowsOf([...places.values()], origin.width) };
+}
+
+/** The rows of boxes as they are seen, from the top, with the gaps through which arrows fit. */
+function rowsOf(places, width) {
+  const rows = new Map();
+  for (const each of places) {
+    const top = Math.round(each.top);
+    if (!rows.has(top)) rows.set(top, { top: each.top, bottom: each.bottom, boxes: [] });
+    rows.get(top).boxes.push(each);
+  }
+  const sorted = [...rows.values()].sort((a, b) => a.top - b.top);
+  for (const row of sorted) {
+    row.boxes.sort((a, b) => a.left - b.left);
+    const rights = [0, ...row.boxes.map((box) => box.right)];
+    const lefts = [...row.boxes.map((box) => box.left), width];
+    row.gaps = rights.map((right, at) => ({ left: right + 5, right: lefts[at] - 5, used: 0 }));
+  }
+  return sorted;
+}
+
+/** Each arrow has a place of its own at the side of a box that it leaves, or comes to. */
+function spread(places) {
+  const sides = new Map();
+  const middle = (id) => (places.get(id).left + places.get(id).right) / 2;
+  const add = (edge, end, id, other) => {
+    const above = places.get(other).bottom <= places.get(id).top;
+    const side = `${above ? "top" : "bottom"} ${id}`;
+    if (!sides.has(side)) sides.set(side, []);
+    sides.get(side).push({ edge, end, id, at: middle(other) });
+  };
+  for (const edge of edges) {
+    add(edge, "start", edge.from, edge.to);
+    add(edge, "stop", edge.to, edge.from);
+  }
+  for (const ends of sides.values()) {
+    ends.sort((a, b) => a.at - b.at);
+    ends.forEach(({ edge, end, id }, number) => {
+      const { left, right } = places.get(id);
+      const step = Math.min(18, ((right - left) * 0.7) / ends.length);
+      edge[end] = (left + right) / 2 + (number - (ends.length - 1) / 2) * step;
+    });
+  }
+}
+
+/** The gap of a row that is nearest to where an arrow would go, and a track in it. */
+function through(row, ideal, from) {
+  let best = null, least = Infinity;
+  for (const gap of row.gaps) {
+    const x = Math.min(Math.max(ideal, gap.left), gap.right);
+    const cost = Math.abs(x - ideal) + Math.abs(x - from) / 2;
+    if (gap.right > gap.left && cost < least) [best, least] = [{ gap, x }, cost];
+  }
+  if (best === null) return from;
+  const side = best.gap.used++ % 7;
+  const x = best.x + Math.ceil(side / 2) * (side % 2 ? 4 : -4);
+  return Math.min(Math.max(x, best.gap.left), best.gap.right);
+}
+
+const bend = (x1, y1, x2, y2) => `C${x1} ${(y1 + y2) / 2} ${x2} ${(y1 + y2) / 2} ${x2} ${y2}`;
+
+/** The first of the rows, which come from the top, that lies below y. */
+function firstBelow(rows, y) {
+  let low = 0, high = rows.length;
+  while (low < high) {
+    const mid = (low + high) >> 1;
+    if (rows[mid].top >= y) high = mid;
+    else low = mid + 1;
+  }
+  return low;
+}
+
+function route(edge, { places, rows }) {
+  const a = places.get(edge.from), b = places.get(edge.to);
+  const up = b.bottom <= a.top;
+  if (!up && b.top < a.bottom) return around(edge, a, b);
+  const [y1, y2] = up ? [a.top, b.bottom] : [a.bottom, b.top];
+  const between = rows.slice(firstBelow(rows, Math.min(y1, y2)), firstBelow(rows, Math.max(y1, y2)))
+    .filter((row) => row.bottom <= Math.max(y1, y2));
+  let [x, y] = [edge.start, y1];
+  let path = `M${x} ${y}`;
+  for (const row of up ? between.reverse() : between) {
+    const [near, far] = up ? [row.bottom, row.top] : [row.top, row.bottom];
+    const next = through(row, edge.start + ((edge.stop - edge.start) * (near - y1)) / (y2 - y1), x);
+    path += bend(x, y, next, near) + `L${next} ${far}`;
+    [x, y] = [next, far];
+  }
+  return path + bend(x, y, edge.stop, y2);
+}
+
+/** Between two boxes of one row, or from a box to itself: below them. */
+function around(edge, a, b) {
+  const low = Math.max(a.bottom, b.bottom) + 24;
+  const stop = a === b ? edge.stop + 12 : edge.stop;
+  return `M${edge.start} ${a.bottom}C${edge.start} ${low} ${stop} ${low} ${stop} ${b.bottom}`;
+}
+
+function drawArrows() {
+  const measured = measure();
+  const header = document.querySelector("header").offsetHeight;
+  spread(measured.places);
+  for (const edge of edges) edge.path.setAttribute("d", route(edge, measured));
+  document.documentElement.style.setProperty("--top", `${header}px`);
 }
 
 // --- choosing ---------------------------------------------------------------------------------
@@ -127,8 +212,9 @@ function choose(id, { focus = true } = {}) {
     box.setAttribute("aria-pressed", String(each === id));
   }
   for (const edge of edges) {
-    const below = needed.has(edge.from) && needed.has(edge.to);
-    edge.path.classList.toggle("on", below || (asking.has(edge.from) && asking.has(edge.to)));
+    edge.path.classList.toggle("on", needed.has(edge.from) && needed.has(edge.to));
+    edge.path.classList.toggle("asks", asking.has(edge.from) && asking.has(edge.to));
+    if (needed.has(edge.from) || asking.has(edge.to)) arrows.append(edge.path); // on top
   }
   document.querySelector("main").classList.toggle("open", id !== null);
   details.hidden = id === null;
@@ -158,7 +244,7 @@ function element(name, text, ...children) {
 }
 
 function link(id) {
-  const button = element("button", title(nodes.get(id)));
+  const button = element("button", id);
   button.className = "go";
   button.type = "button";
   button.addEventListener("click", () => choose(id));
