@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 from lifescope import _text
-from lifescope._graph import generics
 from lifescope._graph.graph import Graph
 from lifescope._model.keys import Key
 from lifescope._model.names import unwrap
@@ -13,7 +12,7 @@ from lifescope._model.provider import Kind as Driven
 from lifescope._model.scopes import TRANSIENT
 from lifescope.render._failures import Failures
 from lifescope.render._names import Speller, spell_place, unique
-from lifescope.render._reading import Gap, Pull, Reading, Subject
+from lifescope.render._reading import Gap, Pull, Reading, Subject, pattern_of
 from lifescope.render._records import Drawing, Kind, Lane, Need, Node, State
 
 __all__ = ["draw_up"]
@@ -109,7 +108,7 @@ class _Drawer:
             "override": any(key in self._graph.overridden for key in provider.keys),
             "decorator": provider.decorate,
             f"part of {_text.keys(provider)}": provider.many,
-            "open generic": generics.pattern_of(provider) is not None,
+            "open generic": pattern_of(provider) is not None,
             "eager": provider.eager is True,
             "not eager": provider.eager is False,
             "in a thread": provider.thread,
@@ -155,7 +154,7 @@ def _title_of_module(subject: Subject) -> str:
 
 def _keys(provider: Provider) -> tuple[Key, ...]:
     """A class that is an open generic is shown as one: `Repository[T]`."""
-    return (generics.pattern_of(provider) or provider).keys
+    return (pattern_of(provider) or provider).keys
 
 
 def _name(provider: Provider) -> str:

@@ -1,5 +1,6 @@
 """From a graph, and the entry points that are known, to what is drawn and what it needs."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import get_args, get_origin
@@ -13,7 +14,7 @@ from lifescope._model.names import Place
 from lifescope._model.provider import Edge, Entry, Kind, Parameter, Provider
 from lifescope._model.relations import RELATIONS
 
-__all__ = ["Gap", "Pull", "Reading", "Stranger", "Subject"]
+__all__ = ["Gap", "Pull", "Reading", "Stranger", "Subject", "pattern_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,11 +60,10 @@ class Reading:
         self.pulls: dict[Subject, list[Pull]] = {}
         self.gaps: dict[Key, Gap] = {}
         self._samples = {(id(s.target), s.keys): s for s in graph.index.samples}
-        for provider in [*graph.declared, *graph.providers]:
-            self._add(provider)
+        self._add([*graph.declared, *graph.providers])
         for entry in entries:
             self.pulls[entry] = [self._of_entry(parameter) for parameter in entry.parameters]
-            self._add_found(self.pulls[entry])
+            self._add(_targets(self.pulls[entry]))
         self.pulls |= {gap: [] for gap in self.gaps.values()}
 
     def add_stranger(self, name: str, place: Place | None) -> Stranger:
@@ -76,19 +76,18 @@ class Reading:
         """Those that are drawn."""
         return (subject for subject in self.pulls if isinstance(subject, Provider))
 
-    def _add(self, provider: Provider) -> None:
-        if provider not in self.pulls and not _is_handle(provider):
-            self.pulls[provider] = [self._pull(*pair) for pair in self._pairs(provider)]
-
-    def _add_found(self, pulls: Iterable[Pull]) -> None:
-        """What only an entry point asks for, and what follows from it."""
-        asked = [pull.target for pull in pulls if isinstance(pull.target, Provider)]
-        for provider in self._graph.needed(asked):
-            self._add(provider)
+    def _add(self, providers: Iterable[Provider]) -> None:
+        """Read *providers*, and what nobody declares: what turns up because they need it."""
+        queue = deque(providers)
+        while queue:
+            provider = queue.popleft()
+            if provider not in self.pulls and not _is_handle(provider):
+                self.pulls[provider] = [self._pull(*pair) for pair in self._pairs(provider)]
+                queue.extend(_targets(self.pulls[provider]))
 
     def _pairs(self, provider: Provider) -> Iterator[tuple[Parameter, Edge | None]]:
         """The parameters of *provider*, without those of an open generic that are open."""
-        pattern, maker = generics.pattern_of(provider), provider
+        pattern, maker = pattern_of(provider), provider
         if pattern is not None and not self._graph.needs(provider):
             maker = self._samples.get((id(provider.target), pattern.keys), provider)
         edges = {id(edge.parameter): edge for edge in self._graph.needs(maker)}
@@ -118,6 +117,16 @@ class Reading:
             inner = as_key(get_args(key.form)[0])
             key = Key(inner.form, inner.name or key.name)
         return Pull(parameter, self.gaps.setdefault(key, Gap(key)), relation)
+
+
+def pattern_of(provider: Provider) -> Provider | None:
+    """*provider* as one of an open generic; None if it makes one thing."""
+    is_there = provider.kind in (Kind.SUPPLIED, Kind.VALUE) or provider.kind.is_derived
+    return None if is_there else generics.pattern_of(provider)
+
+
+def _targets(pulls: Iterable[Pull]) -> Iterator[Provider]:
+    return (pull.target for pull in pulls if isinstance(pull.target, Provider))
 
 
 def _is_handle(provider: Provider) -> bool:
