@@ -151,9 +151,10 @@ def all_jobs(main: Interpreter, pytest_options: list[str], counts: Counts) -> li
     full = Recipe("wheel-full", main, ("examples",))
     oldest = Recipe("oldest", main, ("oldest",), editable=True, oldest=True)
     everything = tests(("tests", "examples"), pytest_options, counts)
-    # Servers, databases and uvloop take most of the time, and differ little from one interpreter
-    # to the next: they are tested on the main one.
-    less = ["--ignore=tests/servers", "--ignore=tests/outcomes", "-k", "not uvloop"]
+    # Servers, databases, browsers and uvloop take most of the time, and differ little from one
+    # interpreter to the next: they are tested on the main one.
+    aside = ("tests/servers", "tests/outcomes", "tests/browser")
+    less = [*(f"--ignore={folder}" for folder in aside), "-k", "not uvloop"]
     suite = tests(("tests",), [*less, *pytest_options], counts)
     frameworks = tests(_FRAMEWORKS, ["-k", "not uvloop and not trio", *pytest_options], counts)
     others = [

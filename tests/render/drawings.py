@@ -28,9 +28,9 @@ def all_drawings() -> dict[str, str]:
     with override:
         drawings["overridden"] = (edges.graph, [])
     return {
-        f"{name}.{ending}": render.draw(graph, format, entries=asked)
+        f"{name}.{ending}": render.draw(graph, each, entries=asked)
         for name, (graph, asked) in drawings.items()
-        for format, ending in ENDINGS.items()
+        for each, ending in ENDINGS.items()
     }
 
 

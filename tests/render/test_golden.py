@@ -39,13 +39,13 @@ def test_drawing_is_the_golden_one(name: str, drawings: dict[str, str]) -> None:
 
 def test_every_drawing_has_a_golden_file(drawings: dict[str, str]) -> None:
     """No golden file is left over, and none is missing."""
-    assert sorted(path.name for path in golden.FOLDER.iterdir()) == sorted(drawings) == sorted(NAMES)
+    assert (
+        sorted(path.name for path in golden.FOLDER.iterdir()) == sorted(drawings) == sorted(NAMES)
+    )
 
 
 @pytest.mark.parametrize("seed", ["1", "4711"])
-def test_other_process_draws_the_same(
-    seed: str, drawings: dict[str, str], tmp_path: Path
-) -> None:
+def test_other_process_draws_the_same(seed: str, drawings: dict[str, str], tmp_path: Path) -> None:
     """K07: Neither the hash seed nor addresses of objects decide anything."""
     program, written = Path(__file__).with_name("drawings.py"), tmp_path / "drawings.json"
     folders = [str(ROOT / "tests"), str(ROOT / "examples"), *sys.path]

@@ -84,8 +84,12 @@ def test_needs_and_needed_by_are_the_same_edges() -> None:
     """Each need is told from both of its ends."""
     drawing = drawn(graphs.every_edge(), graphs.endpoint, graphs.job)
     nodes = [*drawing["providers"], *drawing["entry_points"]]
-    down = {(n["id"], e["parameter"], e["target"]) for n in nodes for e in n["needs"] if e["target"]}
-    up = {(e["asker"], e["parameter"], n["id"]) for n in drawing["providers"] for e in n["needed_by"]}
+    down = {
+        (n["id"], e["parameter"], e["target"]) for n in nodes for e in n["needs"] if e["target"]
+    }
+    up = {
+        (e["asker"], e["parameter"], n["id"]) for n in drawing["providers"] for e in n["needed_by"]
+    }
     assert down == up
     assert len(down) > 20
 
@@ -127,8 +131,8 @@ def test_marks_and_kinds() -> None:
     assert kinds["Request"] == ("request", "supplied")
     assert kinds["Tenant"] == ("tenant", "supplied")
     assert kinds["Secret"] == ("app", "value")
-    assert kinds["OpenScope"] == ("transient", "scope")
-    assert kinds["Reader, Writer"] == ("app", "call")
+    assert kinds["OpenScope"] == ("transient", "open scope")
+    assert kinds["Reader, Writer"] == ("app", "called")
 
 
 def test_decorator_stands_between() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from lifescope import Container, Factory, Named, provider, render, supplied
 
+
 def made(cls: type, *needed: Any, scope: str = "app") -> Any:
     """A provider of *cls* that needs *needed*."""
 
@@ -67,8 +68,8 @@ def test_circle_through_a_factory() -> None:
         "   └─ part_0: Thing0000",
     ]
     assert "see above" in render.tree(graph).splitlines()[-1]
-    for format in render.FORMATS:
-        assert render.draw(graph, format)
+    for each in render.FORMATS:
+        assert render.draw(graph, each)
 
 
 @pytest.mark.parametrize(

@@ -81,8 +81,9 @@ def json(graph: Graph, *, entries: Sequence[Entry] = ()) -> str:
       order of release.
     - `providers`: in the order of declaration, then what follows from a key, such as the list of
       contributions. `id`; `keys`; `name`, the function or class, null where nobody has written
-      one; `scope`; `kind`, such as "async generator", "supplied" or "collection"; `place`, file
-      and line, or null; `marks`, such as "override", "decorator" or "eager"; `state`;
+      one; `scope`; `kind`: "called", "awaited", "generator", "async generator", "context manager",
+      "async context manager", "supplied", "value", "collection", "open scope" or "background";
+      `place`, file and line, or null; `marks`, such as "override", "decorator" or "eager"; `state`;
       `problems`; `needs`; `needed_by`.
     - `entry_points`: `id`, `name`, `place`, `state`, `problems`, `needs`.
     - `missing`: keys that nothing provides. `id`, `key`, `state`, `problems`, `needed_by`.
@@ -94,8 +95,9 @@ def json(graph: Graph, *, entries: Sequence[Entry] = ()) -> str:
     list, else null. Without a target, `otherwise` is "None" or "default": what the parameter is.
     Each of `needed_by` has the id of the `asker`, its `parameter` and the `relation`.
 
-    `state`, of needs too, is "fine", "cause" or "affected"; `problems` has the classes of the errors of which
-    it is the cause. Where a graph has failed, what is fine is left out, and nothing is acquired.
+    `state`, of needs too, is "fine", "cause" or "affected"; `problems` has the classes of the
+    errors of which it is the cause. Where a graph has failed, what is fine is left out, and
+    nothing is acquired.
     """
     return draw(graph, "json", entries=entries)
 

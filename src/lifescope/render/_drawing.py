@@ -7,7 +7,7 @@ from lifescope import _text
 from lifescope._graph.graph import Graph
 from lifescope._model.keys import Key
 from lifescope._model.names import unwrap
-from lifescope._model.provider import Entry, Parameter, Provider
+from lifescope._model.provider import Entry, Provider
 from lifescope._model.provider import Kind as Driven
 from lifescope._model.scopes import TRANSIENT
 from lifescope.render._failures import Failures
@@ -29,12 +29,11 @@ def draw_up(graph: Graph, entries: Sequence[Entry] = ()) -> Drawing:
     failures = Failures(reading, graph.problems)
     drawer = _Drawer(graph, reading, failures)
     nodes = {ident: drawer.node(subject) for subject, ident in drawer.ids.items()}
-    needs = {ident: drawer.needs(subject) for subject, ident in drawer.ids.items()}
-    if any(node.state is not State.FINE for node in nodes.values()):
+    needs: _Needs = {ident: drawer.needs(subject) for subject, ident in drawer.ids.items()}
+    has_failed = any(node.state is not State.FINE for node in nodes.values())
+    if has_failed:
         nodes, needs = _pruned(nodes, needs)
-        orders = {}
-    else:
-        orders = drawer.orders()
+    orders: _Orders = {} if has_failed else drawer.orders()
     needed_by = _turned(needs)
     return Drawing(
         lanes=tuple(_lanes(graph, nodes, orders)),
@@ -44,6 +43,20 @@ def draw_up(graph: Graph, entries: Sequence[Entry] = ()) -> Drawing:
         roots=_roots(nodes, needed_by),
     )
 
+
+_HOW = {
+    Driven.CALL: "called",
+    Driven.AWAIT: "awaited",
+    Driven.GENERATOR: "generator",
+    Driven.ASYNC_GENERATOR: "async generator",
+    Driven.MANAGER: "context manager",
+    Driven.ASYNC_MANAGER: "async context manager",
+    Driven.SUPPLIED: "supplied",
+    Driven.SCOPE: "open scope",
+    Driven.VALUE: "value",
+    Driven.COLLECTION: "collection",
+    Driven.BACKGROUND: "background",
+}
 
 _Needs = Mapping[str, tuple[Need, ...]]
 _Orders = Mapping[str, tuple[list[str], list[str]]]
@@ -96,7 +109,7 @@ class _Drawer:
                 tuple(map(self._spell, _keys(subject))),
                 _name(subject),
                 subject.scope,
-                subject.kind.name.lower().replace("_", " "),
+                _HOW[subject.kind],
                 place,
                 tuple(self._marks(subject)),
             )

@@ -35,7 +35,7 @@ def write(drawing: Drawing) -> str:
 
 
 def _part(name: str) -> str:
-    return resources.files(__package__).joinpath(name).read_text("utf-8")
+    return resources.files("lifescope.render").joinpath(name).read_text("utf-8")
 
 
 def _hash(text: str) -> str:
@@ -64,8 +64,8 @@ def _lanes(drawing: Drawing) -> Iterator[str]:
     shown = (lane for lane in drawing.lanes if lane.nodes or not drawing.has_failed)
     for number, lane in enumerate(shown):
         yield f'<section class="lane" aria-labelledby="lane-{number}">'
-        kind = "scope" if lane.is_scope else ""
-        yield f'<h2 id="lane-{number}">{html.escape(lane.name)}<small>{kind}</small></h2>'
+        kind = " <small>scope</small>" if lane.is_scope else ""
+        yield f'<h2 id="lane-{number}">{html.escape(lane.name)}{kind}</h2>'
         yield from _rows(drawing, lane, level_of)
         yield "</section>"
 

@@ -65,14 +65,14 @@ def _qualified(form: Any) -> str:
 def unique(things: Sequence[T], *spellings: Callable[[T], str]) -> dict[T, str]:
     """A name of its own for each: by the first spelling that tells it apart, or numbered."""
     names: dict[T, str] = {}
-    left = list(things)
+    left: list[T] = list(things)
     for spelling in spellings:
-        spelled = {thing: spelling(thing) for thing in left}
+        spelled: dict[T, str] = {thing: spelling(thing) for thing in left}
         counts: dict[str, int] = {}
         for text in spelled.values():
             counts[text] = counts.get(text, 0) + 1
         taken = set(names.values())
-        names |= {t: s for t, s in spelled.items() if counts[s] == 1 and s not in taken}
+        names.update((t, s) for t, s in spelled.items() if counts[s] == 1 and s not in taken)
         left = [thing for thing in left if thing not in names]
     _number(left, spellings[-1], names)
     return {thing: names[thing] for thing in things}

@@ -404,6 +404,7 @@ search.addEventListener("keydown", (event) => {
   if (event.key === "Enter") nextHit(event.shiftKey ? -1 : 1);
 });
 
+document.getElementById("no-script").remove();
 chart.classList.toggle("many", edges.length > 150);
 for (const box of boxes.values()) box.tabIndex = -1;
 const [firstBox] = boxes.values();
