@@ -36,11 +36,11 @@ def _lane(drawing: Drawing, lane: Lane, number: int) -> Iterator[str]:
 
 
 def _attributes(node: Node) -> str:
-    rest = [node.name if node.keys else "", *node.marks, node.place]
-    attributes = ["label=" + _quote("\n".join(line for line in [node.title, *rest] if line))]
+    lines = [node.title, node.by, *node.marks, node.place]
+    attributes = ["label=" + _quote("\n".join(line for line in lines if line))]
     if node.kind is Kind.ENTRY:
         attributes.append("shape=oval")
-    elif node.how in ("supplied", "value"):
+    elif node.is_handed_in:
         attributes.append('style="filled,rounded"')
     if node.state in _COLOURS:
         attributes.append(_COLOURS[node.state])

@@ -96,10 +96,9 @@ def _box(node: Node) -> str:
 
 
 def _texts(node: Node) -> Iterable[tuple[str, str]]:
-    is_unwritten = node.kind is Kind.PROVIDER and not node.name
     return [
         ("title", node.title),
-        ("name", node.how if is_unwritten else node.name if node.keys else ""),
+        ("name", node.by),
         ("marks", ", ".join(node.marks)),
         ("state", ": ".join([node.state.value, *node.problems]) if node.problems else ""),
     ]

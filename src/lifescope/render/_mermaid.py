@@ -34,11 +34,11 @@ def _lane(drawing: Drawing, names: dict[str, str], lane: Lane, number: int) -> I
 
 
 def _box(node: Node) -> str:
-    rest = [node.name if node.keys else "", *node.marks, node.place]
-    label = "<br>".join(_escape(line) for line in [node.title, *rest] if line)
+    lines = [node.title, node.by, *node.marks, node.place]
+    label = "<br>".join(_escape(line) for line in lines if line)
     if node.kind is Kind.ENTRY:
         return f'(["{label}"])'
-    return f'("{label}")' if node.how in ("supplied", "value") else f'["{label}"]'
+    return f'("{label}")' if node.is_handed_in else f'["{label}"]'
 
 
 def _arrow(names: dict[str, str], need: Need) -> str:
@@ -65,5 +65,5 @@ def _identifier(ident: str) -> str:
 
 
 def _escape(text: str) -> str:
-    """Mermaid reads entities, with # for &; what else it would read as markup becomes one."""
-    return "".join(f"#{ord(c)};" if c in '"#&<>`\\[]{}|' or c < " " else c for c in text)
+    """*text* for a label in quotes; what Mermaid would read as markup becomes an entity, with #."""
+    return "".join(f"#{ord(c)};" if c in '"#&<>`\\' or c < " " else c for c in text)

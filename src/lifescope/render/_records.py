@@ -58,6 +58,16 @@ class Node:
         """What it provides; the name of what provides nothing."""
         return ", ".join(self.keys) or self.name
 
+    @property
+    def by(self) -> str:
+        """Who provides it: the function or class, or in a word where it comes from."""
+        return (self.name or self.how) if self.kind is Kind.PROVIDER else ""
+
+    @property
+    def is_handed_in(self) -> bool:
+        """It is there already, and nobody makes it."""
+        return self.how in ("supplied", "value")
+
 
 @dataclass(frozen=True, slots=True)
 class Need:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lifescope import _text
-from lifescope.render._records import Drawing, Kind, Need, Node, State
+from lifescope.render._records import Drawing, Need, Node, State
 
 __all__ = ["write"]
 
@@ -100,11 +100,7 @@ _FALLBACKS = {"default": "keeps its default", "None": "is None"}
 
 def _row(asked: str, node: Node, elsewhere: str = "") -> _Row:
     """The line of *node*; with no more than its name, if the rest stands elsewhere."""
-    if node.kind is Kind.PROVIDER:
-        name = node.name or node.how
-    else:
-        name = node.name if asked != node.name else ""
     parts = [elsewhere] if elsewhere else [node.place, ", ".join(node.marks)]
     if node.state is not State.FINE:
         parts.append(": ".join([node.state.value, *node.problems]))
-    return _Row(asked, node.lane, name, "  ".join(part for part in parts if part))
+    return _Row(asked, node.lane, node.by, "  ".join(part for part in parts if part))
