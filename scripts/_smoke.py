@@ -38,6 +38,12 @@ def check_content() -> None:
     assert not strange, f"the wheel installs {', '.join(sorted(strange))}"
 
 
+def check_drawing() -> None:
+    """The parts of the HTML drawing that are not Python are in the wheel, too."""
+    package, render = (importlib.import_module(n) for n in (DISTRIBUTION, f"{DISTRIBUTION}.render"))
+    assert "<script>" in render.html(package.Container().graph)
+
+
 def check_bare() -> None:
     """Nothing optional is here, so the import above has worked without it."""
     for name in ("fastapi", "uvicorn", "sqlalchemy", "pytest"):
@@ -67,6 +73,7 @@ def main() -> None:
     program = parser.parse_args().program
     check_import()
     check_content()
+    check_drawing()
     if program is None:
         check_bare()
     else:

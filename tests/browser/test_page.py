@@ -168,6 +168,21 @@ def test_click_shows_everything_about_a_provider(open_page: Open) -> None:
     expect(page.locator("#details")).to_contain_text("Acquire 1 of 2, release 1 of 1.")
 
 
+def test_what_is_asked_for_later_is_not_acquired_before(open_page: Open) -> None:
+    """What Lazy, Factory and Current lead to is needed, and not acquired for it."""
+    page = open_page(graphs.every_edge().graph)
+    box(page, "Search").click()
+    assert section(page, "Needs") == [
+        "index: Index (lazy)",
+        "open_worker: Worker (factory)",
+        "user: User (current)",
+        "cache: Cache | None, not provided: gets None",
+        "later: Lazy[Cache | None], not provided: gets None",
+        "size: int, not provided: keeps its default",
+    ]
+    assert section(page, "Acquired for it, in order") == ["Search app"]
+
+
 def test_chosen_box_shows_its_ways(open_page: Open) -> None:
     """What it needs and what needs it stand out, with the arrows between; the rest does not."""
     page = open_page(notes.graph)
@@ -191,6 +206,10 @@ def test_details_lead_on(open_page: Open) -> None:
     expect(box(page, "AsyncEngine")).to_have_attribute("aria-pressed", "true")
     expect(box(page, "AsyncSession")).to_have_attribute("aria-pressed", "false")
     assert page.url.endswith("#AsyncEngine")
+    assert section(page, "Ways from the entry points") == [
+        "Transaction → AsyncSession → AsyncEngine",
+        "Announcer → AsyncSession → AsyncEngine",
+    ]
     again = open_page(notes.graph, at="#AsyncEngine")
     expect(again.locator("#details h2")).to_have_text("AsyncEngine")
 

@@ -108,10 +108,12 @@ def test_no_path_of_this_machine_is_in_a_drawing(
     assert " examples/notes/providers.py:" in drawings["notes.txt"]
 
 
-def test_place_in_an_installed_package() -> None:
+@pytest.mark.parametrize("folder", [ROOT, sys.prefix], ids=["project", "environment"])
+def test_place_in_an_installed_package(folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """K07: A provider of another package is at home there, wherever that is installed."""
     import anyio
 
+    monkeypatch.chdir(folder)
     graph = Container(provider(anyio.current_time, scope="transient")).graph
     [found] = json.loads(render.json(graph))["providers"]
     assert re.fullmatch(r"anyio/_core/_eventloop\.py:\d+", found["place"])

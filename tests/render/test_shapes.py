@@ -1,5 +1,7 @@
 """Graphs of every size and shape: no drawing grows faster than they do."""
 
+import json
+import re
 from typing import Any
 
 import pytest
@@ -94,11 +96,33 @@ def test_names_that_mean_something_elsewhere(name: str) -> None:
     mermaid = render.mermaid(graph).splitlines()
     assert len(mermaid) == 4
     assert mermaid[2].count('"') == 2
-    assert len(render.dot(graph).splitlines()) == 9
+    dot = render.dot(graph)
+    assert len(dot.splitlines()) == 9
+    quoted = re.findall(r'"((?:[^"\\]|\\.)*)"', dot)
+    assert f'Thing0000 (named "{name}")' in [DOT_ESCAPE.sub(unescaped, each) for each in quoted]
     html = render.html(graph)
     assert html.count("<script") == html.count("</script>") == 2
     assert html.count("<button") == 1
     assert "<b>" not in html
+    data = html.partition('id="data">')[2].partition("</script>")[0]
+    assert "<" not in data
+    assert json.loads(data) == json.loads(render.json(graph))
+
+
+DOT_ESCAPE = re.compile(r"\\(.)")
+
+
+def unescaped(found: re.Match[str]) -> str:
+    return "\n" if found[1] == "n" else found[1]
+
+
+def test_what_is_needed_stands_above() -> None:
+    """On the page, what is needed in the same scope is in a row above."""
+    one, two, three, four = things = classes(4)
+    sources = [made(one, two, three), made(two, three), made(three), made(four, scope="request")]
+    html = render.html(Container(sources).graph)
+    rows = [re.findall('data-id="(.*?)"', row) for row in html.split('<div class="row">')[1:]]
+    assert rows == [[things[n].__name__] for n in (2, 1, 0, 3)]
 
 
 def test_named_key() -> None:
