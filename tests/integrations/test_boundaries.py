@@ -100,6 +100,13 @@ def fastapi_dependency() -> FastAPI:
     return app
 
 
+def starlette_route_in_fastapi() -> FastAPI:
+    app, router = FastAPI(), APIRouter()
+    router.add_route("/inner/", refuses)
+    app.include_router(router, prefix="/outer")
+    return app
+
+
 def starlette(endpoint: Any, **options: Any) -> Callable[[], Starlette]:
     return lambda: Starlette(routes=[Route("/outer/inner/", endpoint)], **options)
 
@@ -118,6 +125,7 @@ APPS = {
     ),
     "FastAPI": fastapi_router,
     "dependency of FastAPI": fastapi_dependency,
+    "Starlette's route in FastAPI": starlette_route_in_fastapi,
 }
 
 
