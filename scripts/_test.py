@@ -151,9 +151,9 @@ def all_jobs(main: Interpreter, pytest_options: list[str], counts: Counts) -> li
     full = Recipe("wheel-full", main, ("examples",))
     oldest = Recipe("oldest", main, ("oldest",), editable=True, oldest=True)
     everything = tests(("tests", "examples"), pytest_options, counts)
-    # Server processes and uvloop take most of the time, and differ little from one interpreter
+    # Servers, databases and uvloop take most of the time, and differ little from one interpreter
     # to the next: they are tested on the main one.
-    less = ["--ignore=tests/servers", "-k", "not uvloop"]
+    less = ["--ignore=tests/servers", "--ignore=tests/outcomes", "-k", "not uvloop"]
     suite = tests(("tests",), [*less, *pytest_options], counts)
     frameworks = tests(_FRAMEWORKS, ["-k", "not uvloop and not trio", *pytest_options], counts)
     others = [

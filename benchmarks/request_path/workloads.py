@@ -1,16 +1,19 @@
 """The workloads: for each one, an app that is called directly, and the root around it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from lifescope import Container, current_scope, provider
+from lifescope.integrations.fastapi import Inject
 
 __all__ = ["WORKLOADS", "App", "Message", "Pause", "Receive", "Send", "Workload"]
 
@@ -108,8 +111,74 @@ def _starlette(pause: Pause) -> tuple[App, App]:
     async def hello(request: Request) -> PlainTextResponse:
         return PlainTextResponse("Hello, world!")
 
-    app = Starlette(routes=[Route("/", hello)])
-    return app, Container().asgi(app)
+    def create_app() -> Starlette:
+        return Starlette(routes=[Route("/", hello)])
+
+    return create_app(), Container().asgi(create_app)
+
+
+def _fastapi(pause: Pause) -> tuple[App, App]:
+    async def hello() -> dict[str, str]:
+        return {}
+
+    def create_app() -> FastAPI:
+        app = FastAPI()
+        app.get("/")(hello)
+        return app
+
+    return create_app(), Container().asgi(create_app)
+
+
+def _fastapi_with(scope: str, kinds: list[type]) -> Callable[[Pause], tuple[App, App]]:
+    """An endpoint that gets *kinds*, by hand and injected."""
+
+    def make(pause: Pause) -> tuple[App, App]:
+        by_hand, injected = FastAPI(), FastAPI()
+        managers = [asynccontextmanager(_generator(kind)) for kind in kinds]
+        objects = [kind() for kind in kinds]
+
+        @by_hand.get("/")
+        async def endpoint() -> dict[str, str]:
+            if scope == "app":
+                assert objects
+                return {}
+            async with managers[0]() as a, managers[1]() as b, managers[2]() as c:
+                assert a
+                assert b
+                assert c
+                return {}
+
+        if scope == "app":
+
+            @injected.get("/")
+            async def endpoint_of_one(a: Inject[kinds[0]]) -> dict[str, str]:  # type: ignore[valid-type]
+                assert a
+                return {}
+
+        else:
+
+            @injected.get("/")
+            async def endpoint_of_three(
+                a: Inject[kinds[0]],  # type: ignore[valid-type]
+                b: Inject[kinds[1]],  # type: ignore[valid-type]
+                c: Inject[kinds[2]],  # type: ignore[valid-type]
+            ) -> dict[str, str]:
+                assert a
+                assert b
+                assert c
+                return {}
+
+        providers = [provider(_generator(kind), scope=scope, provides=kind) for kind in kinds]
+        return by_hand, Container(*providers).asgi(injected)
+
+    return make
+
+
+def _generator(kind: type) -> Callable[[], AsyncIterator[Any]]:
+    async def generator() -> AsyncIterator[Any]:
+        yield kind()
+
+    return generator
 
 
 class _Plain:
@@ -163,5 +232,12 @@ WORKLOADS = [
     Workload("one async generator", _generators(1)),
     Workload("six async generators", _generators(6)),
     Workload("Starlette, hello world", _starlette),
+    Workload("FastAPI, hello world", _fastapi),
+    Workload(
+        "FastAPI, an app-scoped object, over doing it by hand", _fastapi_with("app", _HELD[:1])
+    ),
+    Workload(
+        "FastAPI, three generators, over doing it by hand", _fastapi_with("request", _HELD[:3])
+    ),
     Workload("WebSocket: connect, accept, close", _same(_websocket_app), kind="websocket"),
 ]

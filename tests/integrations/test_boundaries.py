@@ -1,10 +1,12 @@
 """Endpoints into which nothing is injected: what leaves them is still told (G4, J02, J03)."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, HTTPException
+from fastapi.routing import APIRoute
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
@@ -179,6 +181,55 @@ def test_error_that_a_helper_raises_and_the_endpoint_handles_is_none(serve: Serv
     client = serve(Container(open_sessions(log, "request")).asgi(starlette(endpoint)))
     assert client.get("/outer/inner/").text == "fine"
     assert log == ["open 1", "commit 1"]
+
+
+class Swallowing(APIRoute):
+    """A route class of the user's, as FastAPI's documentation shows it."""
+
+    def get_route_handler(self) -> Any:
+        original = super().get_route_handler()
+
+        async def handle_itself(request: Request) -> Response:
+            try:
+                return await original(request)
+            except Refused:
+                return PlainTextResponse("swallowed", 409)
+
+        return handle_itself
+
+
+@pytest.mark.parametrize("path", ["bare", "injected", "thread"])
+@pytest.mark.parametrize("scope", ["request", "call"])
+@pytest.mark.parametrize("is_included", [False, True])
+def test_route_class_that_handles_errors_itself(
+    serve: Serve, path: str, scope: str, is_included: bool
+) -> None:
+    """It runs inside FastAPI's own stacks, which see an endpoint that has succeeded."""
+    log: list[str] = []
+    app, router = FastAPI(), APIRouter(route_class=Swallowing)
+
+    @router.get("/bare")
+    async def bare() -> None:
+        outer = current_scope()
+        async with outer.open() if scope == "call" else nullcontext(outer) as inner:
+            await inner.get(Session)
+            raise Refused
+
+    @router.get("/injected")
+    async def injected(session: Inject[Session]) -> None:
+        raise Refused
+
+    @router.get("/thread")
+    def in_a_thread(session: Inject[Session]) -> None:
+        raise Refused
+
+    if is_included:
+        app.include_router(router)
+    else:
+        app.router.routes.extend(router.routes)
+    client = serve(Container(open_sessions(log, scope)).asgi(app))
+    assert client.get(f"/{path}").status_code == 409
+    assert log == ["open 1", "roll back 1: Refused"]
 
 
 def test_websocket_endpoint(serve: Serve) -> None:

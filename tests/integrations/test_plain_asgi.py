@@ -137,17 +137,17 @@ def test_policy_says_which_errors_count(serve: Serve) -> None:
 
 
 def test_error_of_a_helper_that_the_app_catches_commits(serve: Serve) -> None:
-    """A function that is called with the scope alone is part of the endpoint (G4)."""
+    """A function that is not called as an app is part of the endpoint (G4)."""
     log: list[str] = []
 
     @inject
-    async def helper(scope: Scope, *, session: Inject[Session]) -> None:
+    async def helper(scope: Scope, name: str, send: Send, *, session: Inject[Session]) -> None:
         raise Refused
 
     @inject
     async def app(scope: Scope, receive: Receive, send: Send, *, session: Inject[Session]) -> None:
         try:
-            await helper(scope)
+            await helper(scope, "name", send)
         except Refused:
             await answer(send, session.read())
 

@@ -56,6 +56,11 @@ class Exchange:
         """The app's next message, as soon as it is there."""
         return await self._shown.receive()
 
+    async def next_with(self, body: bytes) -> None:
+        """Wait until the app has sent *body*."""
+        while body not in self.body:
+            await self.next()
+
     def hang_up(self) -> None:
         """Be gone: what the app sends from now on is lost, and from ASGI 2.4 on, an error."""
         self._is_gone = True

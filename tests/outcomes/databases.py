@@ -85,8 +85,8 @@ class PostgreSQL:
 
 async def connect(url: str) -> "asyncpg.Connection[Any]":
     """A connection to PostgreSQL that has nothing to do with SQLAlchemy."""
-    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    return await asyncpg.connect(plain)
+    plain = make_url(url).set(drivername="postgresql", query={})
+    return await asyncpg.connect(plain.render_as_string(hide_password=False), ssl=False)
 
 
 def create_engine(url: str) -> AsyncEngine:

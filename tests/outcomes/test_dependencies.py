@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import pytest
 from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.routing import APIRoute
-from fastapi.security import HTTPBearer
+from fastapi.security import HTTPBasic
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from starlette.middleware import Middleware
@@ -86,7 +86,7 @@ def refused_by_a_router(app: FastAPI) -> None:
 
 
 def refused_by_security(app: FastAPI) -> None:
-    @app.post("/", dependencies=[Depends(written), Depends(HTTPBearer())])
+    @app.post("/", dependencies=[Depends(written), Depends(HTTPBasic())])
     async def endpoint() -> None: ...
 
 

@@ -15,10 +15,9 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from lifescope import Container, inject
 from lifescope import Inject as Injected
-from lifescope.integrations.fastapi import Inject
-from outcomes.client import DISCONNECT, EMPTY, Exchange, served
+from outcomes.client import DISCONNECT, EMPTY, served
 from outcomes.databases import Database, entries, providers, write
-from outcomes.sites import BASE, Make, fastapi
+from outcomes.sites import BASE, Make
 
 pytestmark = pytest.mark.anyio
 
@@ -46,11 +45,6 @@ async def rows_from_a_cursor(session: AsyncSession) -> AsyncIterator[str]:
     query = select(entries.c.text).order_by(entries.c.text).execution_options(yield_per=10)
     async for text in await session.stream_scalars(query):
         yield f"{text}\n"
-
-
-async def until_first(exchange: Exchange) -> None:
-    while b"first" not in exchange.body:
-        await exchange.next()
 
 
 @pytest.mark.parametrize("middleware", MIDDLEWARE)
@@ -93,7 +87,7 @@ async def test_nothing_is_committed_before_the_end_of_the_body(
     async with served(root) as client:
         async with client.connection() as exchange:
             exchange.say(EMPTY)
-            await until_first(exchange)
+            await exchange.next_with(b"first")
             assert await database.entries() == []
             go_on.set()
         assert exchange.body == b"firstlast"
@@ -146,7 +140,7 @@ async def test_client_that_goes_in_the_middle(
     async with served(root) as client:
         async with client.connection(spec_version=spec_version) as exchange:
             exchange.say(EMPTY)
-            await until_first(exchange)
+            await exchange.next_with(b"first")
             exchange.hang_up()
             gone.set()
         assert await database.entries() == []
@@ -176,53 +170,6 @@ async def test_call_is_over_when_the_body_begins(make: Make, database: Database)
         assert await database.entries() == ["written"]
 
 
-# --- endpoints that yield their body --------------------------------------------------------
-
-
-def yielding(go_on: anyio.Event, *middleware: Any) -> Any:
-    """FastAPI streams what such an endpoint yields; its call lasts as long as that."""
-    app = fastapi(*middleware)
-
-    @app.post("/")
-    async def endpoint(session: Inject[AsyncSession]) -> AsyncIterator[str]:
-        await write(session, "begin")
-        yield "first"
-        await go_on.wait()
-        await write(session, "end")
-        yield "last"
-
-    return app
-
-
-async def test_endpoint_that_yields_its_body(scope: str, database: Database) -> None:
-    """A session is live until the last of it, whether it belongs to the request or the call."""
-    go_on = anyio.Event()
-    async with served(Container(providers(database, scope)).asgi(yielding(go_on))) as client:
-        async with client.connection() as exchange:
-            exchange.say(EMPTY)
-            await until_first(exchange)
-            assert await database.entries() == []
-            go_on.set()
-        assert await database.entries() == ["begin", "end"]
-
-
-@pytest.mark.parametrize("middleware", MIDDLEWARE)
-@pytest.mark.parametrize("spec_version", SPEC_VERSIONS)
-async def test_client_that_goes_while_an_endpoint_yields(
-    scope: str, spec_version: str, database: Database, middleware: list[Any]
-) -> None:
-    """What has been done for a client that will never know rolls back."""
-    go_on = anyio.Event()
-    app = yielding(go_on, *middleware)
-    async with served(Container(providers(database, scope)).asgi(app)) as client:
-        async with client.connection(spec_version=spec_version) as exchange:
-            exchange.say(EMPTY)
-            await until_first(exchange)
-            exchange.hang_up()
-            go_on.set()
-        assert await database.entries() == []
-
-
 async def test_call_that_begins_after_the_client_has_gone(make: Make, database: Database) -> None:
     """What a body does because its client has gone is committed, in a call of its own."""
 
@@ -244,7 +191,7 @@ async def test_call_that_begins_after_the_client_has_gone(make: Make, database: 
     async with served(Container(providers(database, "call")).asgi(make(work))) as client:
         async with client.connection() as exchange:
             exchange.say(EMPTY)
-            await until_first(exchange)
+            await exchange.next_with(b"first")
             exchange.hang_up()
         assert await database.entries() == ["gave up"]
 
@@ -274,8 +221,7 @@ async def test_background_task_writes_through_the_live_session(
     async with served(root) as client:
         async with client.connection() as exchange:
             exchange.say(EMPTY)
-            while (await exchange.next()).get("body") != b"done":
-                pass
+            await exchange.next_with(b"done")
             assert await database.entries() == []
             go_on.set()
         assert await database.entries() == ["endpoint", "first task", "second task"]
@@ -313,8 +259,7 @@ async def test_client_that_goes_after_the_response(make: Make, database: Databas
 
     async with served(Container(providers(database, "request")).asgi(make(work))) as client:
         async with client.connection() as exchange:
-            while (await exchange.next()).get("body") != b"done":
-                pass
+            await exchange.next_with(b"done")
             exchange.say(DISCONNECT)
             gone.set()
         assert await database.entries() == ["task"]

@@ -21,7 +21,11 @@ from outcomes.client import DISCONNECT
 from outcomes.databases import Database, break_a_promise, entries, providers, write
 from outcomes.sites import BASE, Make
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    # Older versions of uvicorn use what newer ones of websockets would rather not have.
+    pytest.mark.filterwarnings("ignore:(websockets|remove second):DeprecationWarning"),
+]
 
 MIDDLEWARE: list[Any] = [
     pytest.param([], id="plain"),

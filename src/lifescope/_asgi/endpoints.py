@@ -34,6 +34,17 @@ def bound_endpoints(app: Any) -> None:
         if leaf.app is not None and not isinstance(leaf.app, Boundary):
             leaf.app = Boundary(leaf.app, is_endpoint=getattr(leaf, "endpoint", None) is not None)
             _fit(getattr(leaf, "dependant", None))
+            if _has_handler_of_its_own(leaf):
+                leaf.dependant.call = _recorded(leaf.dependant.call)
+
+
+def _has_handler_of_its_own(leaf: Any) -> bool:
+    """FastAPI: whether a class of the user's runs the endpoint, and may catch what leaves it."""
+    route: Any = getattr(leaf, "original_route", leaf)
+    handler: Any = getattr(route, "get_route_handler", None)
+    module = getattr(handler, "__module__", "fastapi")
+    is_endpoint = getattr(getattr(leaf, "dependant", None), "call", None) is not None
+    return is_endpoint and module.partition(".")[0] != "fastapi"
 
 
 def _fit(dependant: Any) -> None:
@@ -108,9 +119,7 @@ class _Told(Mapping[Any, Any]):
 
 def _told(handler: Callable[[Any, Exception], Any]) -> Callable[[Any, Exception], Any]:
     """*handler*, of the same kind, sync or async: one that is sync is called in a thread."""
-    if not iscoroutinefunction(getattr(handler, "func", handler)) and not iscoroutinefunction(
-        getattr(handler, "__call__", None)  # noqa: B004
-    ):
+    if not _is_async(handler):
 
         @wraps(handler)
         def tell_sync(connection: Any, error: Exception) -> Any:
@@ -127,10 +136,41 @@ def _told(handler: Callable[[Any, Exception], Any]) -> Callable[[Any, Exception]
     return tell
 
 
-def _tell(error: Exception) -> None:
-    request = _request_scope()
-    if request is not None:
-        request.record_failure(error)
+def _recorded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """*function*, of the same kind; what leaves it is told, whoever catches it then."""
+    if not _is_async(function):
+
+        @wraps(function)
+        def call_sync(*args: Any, **kwargs: Any) -> Any:
+            try:
+                return function(*args, **kwargs)
+            except BaseException as error:
+                _tell(error)
+                raise
+
+        return call_sync
+
+    @wraps(function)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return await function(*args, **kwargs)
+        except BaseException as error:
+            _tell(error)
+            raise
+
+    return call
+
+
+def _is_async(function: Any) -> bool:
+    function = getattr(function, "func", function)
+    call = getattr(function, "__call__", None)  # noqa: B004
+    return iscoroutinefunction(function) or iscoroutinefunction(call)
+
+
+def _tell(error: BaseException) -> None:
+    scope = binding.current.get(None)
+    if scope is not None:
+        scope.record_failure(error)
 
 
 def _request_scope() -> OpenScope | None:

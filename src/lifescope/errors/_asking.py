@@ -163,8 +163,8 @@ class NotReadyError(LifescopeError):
     def __str__(self) -> str:
         return (
             f"{self.key or 'a parameter'} is not ready: {self.provider} has to be awaited\n\n"
-            f"  Use await scope.get(...), or make the function an async def. A plain def that is\n"
-            f"  run in a worker thread by the framework may ask as well."
+            f"  Use await scope.get(...), or make the function an async def. In a worker thread\n"
+            f"  @inject has it made by the event loop, and anyio.from_thread.run(scope.get, key)."
         )
 
 

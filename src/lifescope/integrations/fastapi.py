@@ -239,6 +239,7 @@ else:
 
         def __class_getitem__(cls, key):
             # What is to be shared is shared by the scope; a transient is not.
-            form = Annotated[_Marked[key], Depends(_Parameter(key), use_cache=False)]
+            depends = Depends(_Parameter(key), use_cache=False)
+            form = Annotated[_Marked[key], depends]
             is_connection = isinstance(key, type) and issubclass(key, HTTPConnection)
-            return form if not is_connection or _accepts(form) else _Marked[key]
+            return form if not is_connection or _accepts(form) else Annotated[Any, depends]
