@@ -148,16 +148,16 @@ def all_jobs(main: Interpreter, pytest_options: list[str], counts: Counts) -> li
     """Every step, in the order in which they run: what is quick to fail comes first."""
     dev = Recipe("dev", main, ("dev",), editable=True)
     bare = Recipe("wheel-bare", main)
-    full = Recipe("wheel-full", main, ("examples",))
+    full = Recipe("wheel-full", main, ("oldest",))
     oldest = Recipe("oldest", main, ("oldest",), editable=True, oldest=True)
     everything = tests(("tests", "examples"), pytest_options, counts)
     # Servers, databases and uvloop take most of the time, and differ little from one interpreter
-    # to the next: they are tested on the main one.
+    # to the next: they are tested on the main one. The run is to stay below a quarter of an hour.
     less = ["--ignore=tests/servers", "--ignore=tests/outcomes", "-k", "not uvloop"]
     suite = tests(("tests",), [*less, *pytest_options], counts)
     frameworks = tests(_FRAMEWORKS, ["-k", "not uvloop and not trio", *pytest_options], counts)
     others = [
-        Job(f"tests {other.minor}", (Recipe("test", other, ("test",), editable=True),), suite)
+        Job(f"tests {other.minor}", (Recipe("core", other, ("core",), editable=True),), suite)
         for other in other_interpreters(main)
     ]
     return [
