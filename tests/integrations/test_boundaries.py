@@ -1,5 +1,6 @@
 """Endpoints into which nothing is injected: what leaves them is still told (G4, J02, J03)."""
 
+import functools
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -142,6 +143,38 @@ def test_what_leaves_an_endpoint_is_told(serve: Serve, app: str) -> None:
     assert log[1].endswith(("HTTPException", "Refused"))
 
 
+class HandlerObject:
+    """An exception handler that is an object, and has an attribute of an unlucky name."""
+
+    func = None
+
+    async def __call__(self, request: Request, error: Exception) -> Response:
+        return PlainTextResponse("handled", 409)
+
+
+def test_exception_handler_that_is_an_object(serve: Serve) -> None:
+    """Its kind is told as Starlette tells it."""
+    log: list[str] = []
+    app = starlette(breaks, exception_handlers={Refused: HandlerObject()})
+    client = serve(Container(open_sessions(log, "request")).asgi(app))
+    assert client.get("/outer/inner/").text == "handled"
+    assert log == ["open 1", "roll back 1: Refused"]
+
+
+def test_app_with_attributes_of_unlucky_names(serve: Serve) -> None:
+    """An app that nobody knows is looked through with care."""
+
+    class Unlucky:
+        args = None
+        func = None
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await starlette(answers)()(scope, receive, send)
+
+    client = serve(Container(open_sessions([], "request")).asgi(Unlucky()))
+    assert client.get("/outer/inner/").status_code == 409
+
+
 def test_an_answer_with_an_error_status_is_no_error(serve: Serve) -> None:
     """An endpoint that returns a response has succeeded, whatever its status."""
     log: list[str] = []
@@ -198,7 +231,7 @@ class Swallowing(APIRoute):
         return handle_itself
 
 
-@pytest.mark.parametrize("path", ["bare", "injected", "thread"])
+@pytest.mark.parametrize("path", ["bare", "injected", "thread", "decorated"])
 @pytest.mark.parametrize("scope", ["request", "call"])
 @pytest.mark.parametrize("is_included", [False, True])
 def test_route_class_that_handles_errors_itself(
@@ -221,6 +254,18 @@ def test_route_class_that_handles_errors_itself(
 
     @router.get("/thread")
     def in_a_thread(session: Inject[Session]) -> None:
+        raise Refused
+
+    def decorator(function: Any) -> Any:
+        @functools.wraps(function)
+        def wrapper(**kwargs: Any) -> Any:
+            return function(**kwargs)
+
+        return wrapper
+
+    @router.get("/decorated")
+    @decorator
+    async def decorated(session: Inject[Session]) -> None:
         raise Refused
 
     if is_included:

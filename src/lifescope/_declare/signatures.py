@@ -19,7 +19,15 @@ from lifescope._model.keys import InjectMarker, Key, as_key
 from lifescope._model.names import Place, place_of, spell_callable
 from lifescope._model.provider import Entry, Parameter
 
-__all__ = ["MISSING", "Reader", "by_name", "called_function", "injected_names", "read_entry"]
+__all__ = [
+    "MISSING",
+    "Reader",
+    "by_name",
+    "called_function",
+    "entry_of",
+    "injected_names",
+    "read_entry",
+]
 
 MISSING = inspect.Parameter.empty
 
@@ -87,15 +95,25 @@ def _bound_by_name(target: Any) -> dict[str, Any]:
 
 
 def _parameter(parameter: inspect.Parameter, position: int, form: Any) -> Parameter:
+    has_default = parameter.default is not MISSING
+    by_position = parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+    return _asking_for(form, parameter.name, has_default, position if by_position else None)
+
+
+def _asking_for(
+    form: Any, name: str, has_default: bool = False, position: int | None = None
+) -> Parameter:
     key = as_key(form)
     inner, optional = without_none(key.form)
-    return Parameter(
-        name=parameter.name,
-        key=Key(as_key(inner).form, key.name or as_key(inner).name),
-        optional=optional,
-        has_default=parameter.default is not MISSING,
-        position=position if parameter.kind is parameter.POSITIONAL_OR_KEYWORD else None,
-    )
+    inner_key = as_key(inner)
+    wanted = Key(inner_key.form, key.name or inner_key.name)
+    return Parameter(name, wanted, optional, has_default, position)
+
+
+def entry_of(target: Callable[..., Any], forms: collections.abc.Mapping[str, Any]) -> Entry:
+    """The entry of a function of which an adapter has read the parameters: name to key."""
+    parameters = tuple(_asking_for(form, name) for name, form in forms.items())
+    return Entry(spell_callable(target), parameters, place_of(target))
 
 
 def read_entry(
