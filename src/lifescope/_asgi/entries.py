@@ -6,10 +6,9 @@ Where an app has a shape that nobody knows, nobody knows what it asks for, eithe
 import dataclasses
 import inspect
 from collections.abc import Iterable, Iterator
-from functools import partial
 from typing import Any, NamedTuple
 
-from lifescope._asgi.routes import Leaf, is_app, leaves
+from lifescope._asgi.routes import Leaf, is_app, is_partial, leaves
 from lifescope._declare.signatures import entry_of, injected_names
 from lifescope._model.names import place_of, spell_callable
 from lifescope._model.provider import Entry, Link
@@ -110,7 +109,7 @@ def _entries_of_function(
 
 
 def _unbound(endpoint: Any) -> Any:
-    return endpoint.func if isinstance(endpoint, partial) else endpoint
+    return endpoint.func if is_partial(endpoint) else endpoint
 
 
 def _entries_of_handlers(handlers: Iterable[Any], way: tuple[Link, ...]) -> Iterator[Entry]:

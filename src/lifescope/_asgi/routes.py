@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
-__all__ = ["Leaf", "is_app", "leaves"]
+__all__ = ["Leaf", "is_app", "is_partial", "leaves"]
 
 _KNOWN = ("starlette", "fastapi")
 """Apps of theirs without routes, such as static files, ask for nothing."""
@@ -52,9 +52,10 @@ def _leaves_of_app(app: Any, holder: Leaf, seen: set[int]) -> Iterator[Leaf]:
 def _apps_held_by(app: Any) -> Iterator[Any]:
     """What middleware of the user's own is around, whatever its attribute is called."""
     parts: list[Any] = [getattr(app, "__self__", None)]
-    if issubclass(type(app), partial):
+    if is_partial(app):
         parts += [app.func, *app.args, *app.keywords.values()]
-    parts += vars(app).values() if hasattr(app, "__dict__") else ()
+    attributes: dict[str, Any] = getattr(app, "__dict__", {})
+    parts += attributes.values()
     for cell in getattr(app, "__closure__", None) or ():
         with suppress(ValueError):  # it is empty
             parts.append(cell.cell_contents)
@@ -86,7 +87,12 @@ def _leaves_of_route(leaf: Leaf, seen: set[int]) -> Iterator[Leaf]:
         yield leaf
 
 
+def is_partial(function: Any) -> bool:
+    """Whether it is a `functools.partial`; whatever else has a `func`, is none."""
+    return isinstance(function, partial)
+
+
 def is_app(endpoint: Any) -> bool:
     """Whether *endpoint* is neither a function, maybe a partial one, nor a class."""
-    function = endpoint.func if isinstance(endpoint, partial) else endpoint
+    function = endpoint.func if is_partial(endpoint) else endpoint
     return not (endpoint is None or isinstance(endpoint, type) or inspect.isroutine(function))
