@@ -19,6 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from integrations.driving import Serve, Session, open_sessions
 from lifescope import Container, current_scope
+from lifescope import Inject as CoreInject
 from lifescope.integrations.fastapi import Inject
 from lifescope.integrations.starlette import inject
 
@@ -370,3 +371,52 @@ def test_policy_that_fails_itself(serve: Serve, caplog: pytest.LogCaptureFixture
     assert client.get("/outer/inner/").status_code == 409
     assert log == ["open 1", "roll back 1: HTTPException"]
     assert "is_failure itself has failed" in caplog.text
+
+
+# --- a call that a middleware is in ---------------------------------------------------------
+
+
+@pytest.mark.usefixtures("both_paths")
+@pytest.mark.parametrize("catches", [False, True])
+def test_call_of_a_middleware_is_told_what_leaves_the_endpoint(serve: Serve, catches: bool) -> None:
+    """The middleware and the endpoint share one session, and it is rolled back."""
+    log: list[str] = []
+    app = FastAPI()
+
+    @app.middleware("http")
+    @inject
+    async def middleware(request: Request, call_next: Any, session: CoreInject[Session]) -> Any:
+        try:
+            return await call_next(request)
+        except Refused:
+            return PlainTextResponse("caught", 409)
+
+    @app.get("/")
+    async def endpoint(session: Inject[Session]) -> None:
+        if catches:
+            raise Refused
+        raise HTTPException(409)
+
+    client = serve(Container(open_sessions(log, "call")).asgi(app))
+    assert client.get("/").status_code == 409
+    assert log[0] == "open 1"
+    assert log[1].startswith("roll back 1: ")
+    assert len(log) == 2
+
+
+def test_route_that_cannot_be_changed(serve: Serve) -> None:
+    """A route class of the user's may allow nothing; then there is no boundary, and it works."""
+
+    class ReadOnly(Route):
+        @property
+        def app(self) -> Any:  # type: ignore[override]
+            return self._app
+
+        @app.setter
+        def app(self, app: Any) -> None:
+            if hasattr(self, "_app"):
+                raise AttributeError("app")
+            self._app = app
+
+    app = Starlette(routes=[ReadOnly("/", answers)])
+    assert serve(Container(open_sessions([], "request")).asgi(app)).get("/").status_code == 409

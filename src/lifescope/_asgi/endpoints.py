@@ -15,7 +15,6 @@ from lifescope._asgi.protocol import AsgiApp, AsgiScope, Receive, Send
 from lifescope._asgi.routes import leaves
 from lifescope._model.scopes import REQUEST
 from lifescope._runtime import binding
-from lifescope._runtime.scope import OpenScope
 
 __all__ = ["Boundary", "bound_endpoints"]
 
@@ -33,7 +32,11 @@ def bound_endpoints(app: Any) -> None:
         if not hasattr(leaf, "matches") or not hasattr(leaf, "app"):  # it is no route
             continue
         if leaf.app is not None and not isinstance(leaf.app, Boundary):
-            leaf.app = Boundary(leaf.app, is_endpoint=getattr(leaf, "endpoint", None) is not None)
+            is_endpoint = getattr(leaf, "endpoint", None) is not None
+            try:
+                leaf.app = Boundary(leaf.app, is_endpoint=is_endpoint)
+            except (AttributeError, TypeError):  # a class of the user's that allows nothing
+                continue
             _fit(getattr(leaf, "dependant", None))
             if _has_handler_of_its_own(leaf):
                 leaf.dependant.call = _recorded(leaf.dependant.call)
@@ -71,8 +74,9 @@ class Boundary:
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one connection (ASGI 3)."""
-        request = _request_scope()
-        if request is None or request.is_in_endpoint:
+        around = binding.current.get(None)
+        request = around.around(REQUEST) if around is not None else None
+        if around is None or request is None or request.is_in_endpoint:
             await self.app(scope, receive, send)
             return
         handlers = scope.get(_HANDLERS)
@@ -82,7 +86,7 @@ class Boundary:
         try:
             await self.app(scope, receive, send)
         except BaseException as error:
-            request.record_failure(error)
+            around.record_failure(error)  # a call, too, that a middleware is in
             raise
         finally:
             request.is_in_endpoint = False
@@ -123,21 +127,22 @@ def _told(handler: Callable[[Any, Exception], Any]) -> Callable[[Any, Exception]
 
     @wraps(handler)
     def tell_sync(connection: Any, error: Exception) -> Any:
-        _tell_request(error)
+        _tell(error)
         return handler(connection, error)
 
     @wraps(handler)
     async def tell(connection: Any, error: Exception) -> Any:
-        _tell_request(error)
+        _tell(error)
         return await handler(connection, error)
 
     return tell if _is_async(handler) else tell_sync
 
 
-def _tell_request(error: BaseException) -> None:
-    request = _request_scope()
-    if request is not None:
-        request.record_failure(error)
+def _tell(error: BaseException) -> None:
+    """Tell the innermost scope here, which is a request or is in one."""
+    scope = binding.current.get(None)
+    if scope is not None:
+        scope.record_failure(error)
 
 
 def _recorded(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -167,9 +172,7 @@ def _telling() -> Generator[None]:
     try:
         yield
     except BaseException as error:
-        scope = binding.current.get(None)
-        if scope is not None:
-            scope.record_failure(error)
+        _tell(error)
         raise
 
 
@@ -179,9 +182,3 @@ def _is_async(function: Any) -> bool:
         function = function.func
     call = getattr(function, "__call__", None)  # noqa: B004
     return iscoroutinefunction(function) or iscoroutinefunction(call)
-
-
-def _request_scope() -> OpenScope | None:
-    """The scope of the request that is running here."""
-    scope = binding.current.get(None)
-    return None if scope is None else scope.around(REQUEST)

@@ -233,7 +233,7 @@ class OpenScope:
         try:
             yield
         except BaseException as error:
-            request.record_failure(error)
+            self.record_failure(error)
             raise
         finally:
             request.is_in_endpoint = False
