@@ -1,6 +1,7 @@
 """The start checks what the endpoints ask for, all of them at once (C16, G14)."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -218,6 +219,17 @@ async def test_parameter_that_nobody_fills() -> None:
     assert isinstance(failed.error, NeverFilledError)
     assert failed.error.parameters == ("session",)
     assert "@inject" in str(failed.error)
+
+
+async def test_parameter_that_is_bound_by_hand() -> None:
+    """A partial endpoint may have all that it needs."""
+
+    async def endpoint(request: Request, session: CoreInject[Session]) -> Response:
+        return Response()
+
+    bound = partial(endpoint, session=Session(1))
+    async with lifespan(Container().asgi(Starlette(routes=[Route("/", bound)]))) as running:
+        assert running.sent == ["lifespan.startup.complete"]
 
 
 async def test_optional_parameter_needs_no_provider() -> None:

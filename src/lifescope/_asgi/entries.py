@@ -65,7 +65,7 @@ def _entries_of_leaf(leaf: Leaf) -> Iterator[Entry]:
     elif endpoint is None or is_app(endpoint):
         raise _UnknownShapeError
     else:
-        yield from _entries_of_function(_unbound(endpoint), {}, way)
+        yield from _entries_of_function(endpoint, {}, way)
 
 
 def _label(leaf: Leaf) -> str:
@@ -90,26 +90,24 @@ def _entries_of_dependant(dependant: Any, way: tuple[Link, ...]) -> Iterator[Ent
             link = Link(spell_callable(function), place_of(function), parameter=name)
             yield from _entries_of_dependant(each, (*way, link))
     if function is not None:
-        yield from _entries_of_function(_unbound(function), forms, way)
+        yield from _entries_of_function(function, forms, way)
 
 
 def _entries_of_function(
     function: Any, forms: dict[str, Any], way: tuple[Link, ...]
 ) -> Iterator[Entry]:
     """What a function asks for by itself, and by *forms*, which an adapter fills."""
+    by_hand: set[str] = set(function.keywords) if is_partial(function) else set()
+    function = function.func if is_partial(function) else function
     if forms:
         yield dataclasses.replace(entry_of(function, forms), asked_by=way)
     if hasattr(function, "__lifescope_asks_for__"):
         yield from _noted(function, way)
     elif inspect.isroutine(function):
-        forgotten = sorted(injected_names(function, {}) - set(forms))
+        forgotten = sorted(injected_names(function, {}) - set(forms) - by_hand)
         if forgotten:
             name, place = spell_callable(function), place_of(function)
             raise NeverFilledError(name=name, parameters=forgotten, place=place, chain=way)
-
-
-def _unbound(endpoint: Any) -> Any:
-    return endpoint.func if is_partial(endpoint) else endpoint
 
 
 def _entries_of_handlers(handlers: Iterable[Any], way: tuple[Link, ...]) -> Iterator[Entry]:

@@ -122,10 +122,7 @@ def _filling(parameters: Parameters, stack: str) -> _Fill:
         scope.supply_connection(connection)
         if parameters.need_call_scope(scope):
             exits: AsyncExitStack = connection.scope[stack]
-            failure = scope.failure  # a dependency may have recorded one
             scope = await exits.enter_async_context(scope.open("call"))
-            if failure is not None:
-                scope.record_failure(failure)
         return await parameters.fill(scope)
 
     return fill
