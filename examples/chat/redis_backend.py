@@ -9,7 +9,6 @@ from typing import Any
 
 import anyio
 from redis.asyncio import Redis
-from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -27,7 +26,7 @@ def connect(url: str) -> Redis:
     """Make a client for the server at *url*; nothing connects yet."""
     # No time limit for reads: in a quiet chat there is nothing to read. No second try: what is
     # published while nobody is subscribed is lost, and better all clients begin anew.
-    return Redis.from_url(  # type: ignore[no-any-return]  # pyright: ignore[reportUnknownMemberType]
+    return Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
         url, decode_responses=True, socket_timeout=None, retry=Retry(NoBackoff(), 0)
     )
 
@@ -89,9 +88,8 @@ class RedisBackend:
         return [(room, name) for room, name, _ in map(json.loads, entries)]
 
 
-async def _messages(channel: PubSub) -> AsyncIterator[Message]:
-    received: AsyncIterator[dict[str, Any]] = channel.listen()
-    async for each in received:
+async def _messages(channel: Any) -> AsyncIterator[Message]:
+    async for each in channel.listen():
         if each["type"] == "message":
             yield Message.from_json(each["data"])
 

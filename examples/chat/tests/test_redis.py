@@ -3,6 +3,7 @@
 import json
 from collections.abc import Generator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from redis import ConnectionError as RedisConnectionError
@@ -74,7 +75,7 @@ def test_who_was_in_a_process_that_was_killed_is_gone_one_day(
 def test_no_redis_no_chat() -> None:
     """G8: When the task that listens fails, the app ends, and clients are told to come again."""
     with running_server() as url, container.override(Settings, Settings(url)):
-        server = Redis.from_url(url)  # pyright: ignore[reportUnknownMemberType]
+        server: Any = Redis.from_url(url)  # pyright: ignore[reportUnknownMemberType]
         with pytest.raises(ExceptionGroup) as crash:  # noqa: PT012
             with TestClient(app) as client:
                 with Visit(client, "Ada") as ada:
