@@ -30,7 +30,10 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep until cancelled."""
         while True:
-            await self.sweep()
+            # A round is short. If its query were interrupted, SQLAlchemy could only throw the
+            # connection away.
+            with anyio.CancelScope(shield=True):
+                await self.sweep()
             await anyio.sleep(PAUSE)
 
     async def sweep(self) -> int:
