@@ -52,7 +52,7 @@ class Repo(Generic[T]):
 
     # --8<-- [end:repo]
 
-    def query(self) -> Select[tuple[T]]:
+    def query(self) -> Select[Any]:
         """All of them, in their order."""
         mine = select(self.model).where(self.model.tenant == self._tenant.name)
         return mine.order_by(self.model.id)
@@ -67,7 +67,7 @@ class Repo(Generic[T]):
         Raises:
             NotFoundError: There is none.
         """
-        found = await self._session.scalar(self.query().filter_by(**columns))
+        found: T | None = await self._session.scalar(self.query().filter_by(**columns))
         if found is None:
             raise NotFoundError(f"There is no such {self.model.__name__.lower()}.")
         return found

@@ -1,7 +1,7 @@
 """Letters to customers. Sending one blocks, because it goes to a file. Knows no lifescope."""
 
 import mailbox
-from collections.abc import Awaitable, Iterator, Mapping
+from collections.abc import Awaitable, Generator, Mapping
 from contextlib import contextmanager
 from email.message import EmailMessage
 from pathlib import Path
@@ -56,7 +56,7 @@ class Outbox:
 
 # --8<-- [start:outbox]
 @contextmanager
-def open_outbox(path: Path) -> Iterator[Outbox]:
+def open_outbox(path: Path) -> Generator[Outbox]:
     """Open the file at *path*; that blocks, and so does closing it."""
     file = mailbox.mbox(path)
     try:

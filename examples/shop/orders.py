@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import ForeignKey, Select, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship, selectinload
@@ -43,7 +43,7 @@ class OrderLine(Base):
 class OrderRepo(Repo[Order]):
     """Orders come with their lines."""
 
-    def query(self) -> Select[tuple[Order]]:
+    def query(self) -> Select[Any]:
         return super().query().options(selectinload(Order.lines))
 
 

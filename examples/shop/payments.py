@@ -1,6 +1,7 @@
 """The service that takes the money, over HTTP. Knows no lifescope."""
 
 import logging
+from collections.abc import Mapping
 from typing import Protocol
 
 import httpx
@@ -48,18 +49,18 @@ class HttpGateway:
     async def charge(self, reference: str, card: str, cents: int) -> str:
         body = {"reference": reference, "card": card, "cents": cents}
         response = await self._post("/charges", body)
-        if response.status_code == httpx.codes.PAYMENT_REQUIRED:
+        if response.status_code == 402:
             raise DeclinedError("The card was declined.")
-        if response.status_code != httpx.codes.CREATED:
+        if response.status_code != 201:
             raise UnavailableError(f"The payment service answers {response.status_code}.")
         return str(response.json()["payment"])
 
     async def refund(self, payment: str) -> None:
         response = await self._post("/refunds", {"payment": payment})
-        if response.status_code != httpx.codes.CREATED:
+        if response.status_code != 201:
             raise UnavailableError(f"The payment service answers {response.status_code}.")
 
-    async def _post(self, path: str, body: dict[str, str | int]) -> httpx.Response:
+    async def _post(self, path: str, body: Mapping[str, object]) -> httpx.Response:
         try:
             return await self._client.post(path, json=body)
         except httpx.HTTPError as error:

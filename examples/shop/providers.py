@@ -8,7 +8,7 @@ import httpx
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from lifescope import Current, Factory, Lazy, Named, OpenScope, provider, supplied
-from shop import fake_payments, health, mail, payments, pricing
+from shop import fake_payments, mail
 from shop.catalogue import Catalogue
 from shop.clock import Clock, SystemClock
 from shop.customers import Customers

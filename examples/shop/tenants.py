@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+
 class UnknownTenantError(Exception):
     """Raised when there is no such tenant."""
 

@@ -53,7 +53,6 @@ class TestWhenItIsSent:
         assert client.post("/orders", json=draft).status_code == 409
         assert witness.seen == []
 
-
     def test_not_if_the_commit_fails(self, client: TestClient, witness: Witness) -> None:
         """G4, G11: It is a 500, and nobody is charged for what there is not."""
 

@@ -54,7 +54,9 @@ def test_domain_knows_nothing_of_lifescope() -> None:
     assert len(domain) > 10
     for path in domain:
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        imported = {
+            node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+        }
         imported |= {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
         assert not {name for name in imported if name.split(".")[0] == "lifescope"}, path
 
