@@ -192,8 +192,7 @@ async def replica_session(engine: ReplicaEngine) -> AsyncIterator[AsyncSession]:
 # --8<-- [start:session]
 @provider(scope="call")
 async def session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
-    # Objects stay readable after the commit: the response is made from them.
-    async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+    async with AsyncSession(engine) as session, session.begin():
         yield session
 
 

@@ -10,6 +10,8 @@ from chat.hub import Hub
 from chat.memory import MemoryBackend
 from chat.messages import BadVisitorError, Message, Visitor
 from chat.settings import Settings
+from chat.talk import Talk
+from chat.visits import Visit
 
 pytestmark = pytest.mark.anyio
 
@@ -54,6 +56,18 @@ async def test_listener_too_far_behind_gets_what_waits_and_then_the_end() -> Non
     with anyio.fail_after(10), hub.listen("tea") as messages:
         await hub.run()
         assert [message.text async for message in messages] == ["one", "two"]
+
+
+async def test_what_is_history_already_is_not_shown_twice() -> None:
+    earlier, later = (Message("tea", "Ada", "said", text) for text in ("one", "two"))
+    send, receive = anyio.create_memory_object_stream[Message](2)
+    with send, receive:
+        send.send_nowait(earlier)  # published between listening and asking what was
+        send.send_nowait(later)
+        send.close()
+        talk = Talk(MemoryBackend(history=1), [])
+        visit = Visit(Visitor("tea", "Grace"), talk, [earlier], receive)
+        assert [message.text async for message in visit.messages()] == ["one", "two"]
 
 
 async def test_listener_that_keeps_up_gets_all() -> None:

@@ -70,12 +70,16 @@ class TestWhenItIsSent:
         assert stock(client) == 20
 
 
-def test_service_that_fails_once(client: TestClient, payments: FakePayments) -> None:
-    """B16: The decorator that asks again is around the one that asks."""
+def test_service_that_fails_once(
+    client: TestClient, payments: FakePayments, caplog: pytest.LogCaptureFixture
+) -> None:
+    """B16: The decorator that asks again is around the one that asks; the job need not be."""
     add_product(client)
     assert state(client, order(client, add_customer(client, "flaky"), tea=1)["id"]) == "paid"
     assert len(payments.charges) == 1
     assert client.get("/statistics").json() == {"cents": 300}  # counted once
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert told == ["The payment service answers 503. Once more."]
 
 
 class Down:
