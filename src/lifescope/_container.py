@@ -1,5 +1,6 @@
 """Container: the façade. Every method delegates."""
 
+import dataclasses
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
@@ -73,7 +74,9 @@ class Container:
         is_complete = len(providers) == len(declarations)
         graph, wrong = build([*providers, *ready], order, is_complete=is_complete)
         if found := [*problems, *unreadable, *wrong]:
-            raise errors.GraphError.of(found)
+            error = errors.GraphError.of(found)
+            error.graph = dataclasses.replace(graph, problems=tuple(found))
+            raise error
         self._engines = Engines(graph, given, order, self)
 
     def __repr__(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from lifescope._model.names import Place
 from lifescope._model.provider import Link, Provider
 
-__all__ = ["ROUTE", "bullets", "chain", "join", "keys", "numbered"]
+__all__ = ["ROUTE", "below", "branch", "bullets", "chain", "join", "keys", "numbered"]
 
 ROUTE = "route"
 """Stands in a chain where others have their scope."""
@@ -69,3 +69,13 @@ def keys(provider: Provider) -> str:
     """What *provider* offers; a contribution offers a part of a list."""
     spelled = ", ".join(map(str, provider.keys))
     return f"list[{spelled}]" if provider.many else spelled
+
+
+def branch(*, is_last: bool) -> str:
+    """What stands before an item of a tree; *is_last* if no other follows it there."""
+    return "└─ " if is_last else "├─ "
+
+
+def below(*, is_last: bool) -> str:
+    """What stands before whatever is below such an item."""
+    return "   " if is_last else "│  "

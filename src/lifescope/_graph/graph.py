@@ -1,8 +1,9 @@
 """Graph: the checked, frozen set of providers and their edges."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from lifescope import errors
 from lifescope._graph.index import Index
 from lifescope._model.keys import Key
 from lifescope._model.provider import Edge, Provider
@@ -20,12 +21,19 @@ class Graph:
         declared: In the order in which they were declared; open generics among them.
         providers: Those of them that make something, and what follows from them.
         index: Finds the provider of a key.
+        problems: What is wrong with it; only an error has a graph in which anything is.
     """
 
     scopes: ScopeOrder
     declared: tuple[Provider, ...]
     providers: tuple[Provider, ...]
     index: Index
+    problems: tuple[errors.GraphError, ...] = ()
+
+    @property
+    def overridden(self) -> Collection[Key]:
+        """The keys of which the provider is an override."""
+        return self.index.undecorated
 
     def find(self, key: Key) -> Provider | None:
         """The provider of *key*, None where there is none."""

@@ -46,6 +46,7 @@ class Index:
         gaps: Parameters for which there is nothing.
         problems: What else is wrong.
         samples: Open providers with what they need in any case, so that this is checked.
+        undecorated: Keys that decorators leave alone.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Index:
         self._decorators: list[Provider] = []
         self._open: list[Provider] = []
         self._instances: dict[tuple[Provider, tuple[Any, ...]], Provider] = {}
-        self._undecorated = undecorated
+        self.undecorated = undecorated
         self._pending: deque[Provider] = deque()
         plain: list[tuple[Key, Provider]] = []
         for provider in declared:
@@ -260,7 +261,7 @@ class Index:
 
     def _outermost(self, key: Key, provider: Provider) -> Provider:
         """*provider* in its decorators, the first declared innermost."""
-        if key in self._undecorated:
+        if key in self.undecorated:
             return provider
         for decorator in self._decorators:
             fitting = self._for_key(decorator, key)

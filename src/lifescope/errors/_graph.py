@@ -33,13 +33,21 @@ class GraphError(LifescopeError):
 
     Attributes:
         problems: The mistakes, each an instance of a subclass of GraphError.
+        graph: The graph as far as it was understood, for `lifescope.render`; None where there
+            is none, and in a copy and after pickling.
     """
 
     _problems: tuple["GraphError", ...] = ()
+    graph: Any = None
 
     def __init__(self, problems: Sequence["GraphError"] = ()) -> None:
         super().__init__(*problems)
         self._problems = tuple(problems)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without the graph, which has a lock, and functions that may be local ones."""
+        restore, (cls, args, state) = super().__reduce__()
+        return restore, (cls, args, {**state, "graph": None})
 
     @property
     def problems(self) -> tuple["GraphError", ...]:

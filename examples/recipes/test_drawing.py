@@ -1,0 +1,37 @@
+"""The drawings of the page "Draw the graph"."""
+
+from pathlib import Path
+
+import pytest
+
+from lifescope import MissingProviderError, render
+from recipes.drawing import DRAWN, build, write_page
+from recipes.many import BankRates, CachedRates, Report, Repository, container
+
+
+def test_page(tmp_path: Path) -> None:
+    file = tmp_path / "graph.html"
+    write_page(file)
+    assert "CachedRates" in file.read_text(encoding="utf-8")
+
+
+def test_failed_graph_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    build(BankRates, CachedRates, Repository, Report)
+    assert not Path("graph.html").exists()
+    with pytest.raises(MissingProviderError):
+        build(Repository, Report)
+    assert "A graph that has failed" in Path("graph.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def in_the_folder_of_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
+
+
+# --8<-- [start:ci]
+def test_drawing_is_up_to_date() -> None:
+    assert DRAWN.read_text(encoding="utf-8") == render.mermaid(container.graph)
+
+
+# --8<-- [end:ci]
