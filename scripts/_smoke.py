@@ -54,12 +54,12 @@ def check_program(source: Path) -> None:
     """The README's program works as in a user's folder: its tests, and a request under uvicorn."""
     with tempfile.TemporaryDirectory(prefix="lifescope-wheel-") as name:
         folder = Path(name)
-        for file in ("shop.py", "test_shop.py"):
+        for file in ("orders.py", "test_orders.py"):
             shutil.copy(source / file, folder)
         os.chdir(folder)
         sys.path.insert(0, name)
-        importlib.import_module("test_shop").test_order()
-        with launch("shop:app", app_dir=folder, folder=folder, env=os.environ) as server:
+        importlib.import_module("test_orders").test_order()
+        with launch("orders:app", app_dir=folder, folder=folder, env=os.environ) as server:
             server.wait_until_ready()
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             with opener.open(f"{server.url}/orders/1", timeout=10) as response:

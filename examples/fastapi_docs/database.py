@@ -1,7 +1,8 @@
 """A session for each request, and a body that is streamed from it."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, HTTPException, Request
@@ -64,9 +65,15 @@ def open_session(request: Request) -> Iterator[Session]:
 SessionOfRequest = Annotated[Session, Depends(open_session)]
 
 
-def as_fastapi_shows() -> FastAPI:
-    app = FastAPI()
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     app.state.database = new_database()
+    yield
+    app.state.database.close()
+
+
+def as_fastapi_shows() -> FastAPI:
+    app = FastAPI(lifespan=lifespan)
 
     @app.post("/heroes/", status_code=201)
     def create(hero: Hero, session: SessionOfRequest) -> Hero:

@@ -78,6 +78,7 @@ def as_fastapi_shows() -> FastAPI:
     return app
 
 
+# --8<-- [start:providers]
 @provider(scope="request")
 async def open_database(log: Log) -> AsyncIterator[Database]:
     log.lines.append("open database")
@@ -105,12 +106,18 @@ async def open_cursor(transaction: Transaction, log: Log) -> AsyncIterator[Curso
         log.lines.append(f"close cursor of {transaction.name}")
 
 
+# --8<-- [end:providers]
+
+
 def create_app() -> FastAPI:
     app = FastAPI()
 
+    # --8<-- [start:endpoint]
     @app.get("/rows")
     async def rows(cursor: Inject[Cursor], database: Inject[Database]) -> bool:
         return cursor.transaction.database is database
+
+    # --8<-- [end:endpoint]
 
     @app.get("/log")
     async def read_log(log: Inject[Log]) -> list[str]:

@@ -25,7 +25,7 @@ def decorated(node: ast.stmt) -> list[int]:
     return [decorator.lineno for decorator in getattr(node, "decorator_list", [])]
 
 
-@pytest.mark.parametrize(("position", "name"), [(0, "shop.py"), (1, "test_shop.py")])
+@pytest.mark.parametrize(("position", "name"), [(0, "orders.py"), (1, "test_orders.py")])
 def test_the_readme_shows_the_file(position: int, name: str) -> None:
     """The code blocks of the README are the files of this folder, in full."""
     assert shown_in_readme()[position] == (HERE / name).read_text()
@@ -38,13 +38,13 @@ def test_the_readme_shows_nothing_else() -> None:
 
 def test_the_program_is_small() -> None:
     """The application takes at most 20 lines, not counting imports and blank lines."""
-    source = (HERE / "shop.py").read_text()
+    source = (HERE / "orders.py").read_text()
     nodes = [n for n in ast.parse(source).body if not isinstance(n, ast.Import | ast.ImportFrom)]
     assert len(lines_of(nodes, source)) <= 20
 
 
 def test_the_test_is_small() -> None:
     """The test takes at most 4 lines, not counting imports and the fake engine."""
-    source = (HERE / "test_shop.py").read_text()
+    source = (HERE / "test_orders.py").read_text()
     nodes = [n for n in ast.parse(source).body if getattr(n, "name", "").startswith("test_")]
     assert 0 < len(lines_of(nodes, source)) <= 4

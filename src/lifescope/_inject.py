@@ -15,8 +15,9 @@ from lifescope import errors
 from lifescope._declare.annotations import Unreadable, Where, read_annotation, read_signature
 from lifescope._declare.decorator import local_names
 from lifescope._declare.signatures import injected_names, read_entry
-from lifescope._model.keys import InjectMarker, Key
+from lifescope._model.keys import InjectMarker
 from lifescope._model.names import place_of, spell_callable
+from lifescope._model.provider import Entry
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._runtime import connections, loops
 from lifescope._runtime.binding import apply, current, find_scope, undo
@@ -121,13 +122,13 @@ class _Injected:
         }
         wrapper.__lifescope_asks_for__ = self.asks_for
 
-    def asks_for(self) -> list[Key]:
-        """The keys of its parameters; none where an annotation cannot be read (yet)."""
-        try:
-            entry = read_entry(self._function, marked=True, local_names=self._local_names)
-        except errors.GraphError:
-            return []
-        return [parameter.key for parameter in entry.parameters]
+    def asks_for(self) -> list[Entry]:
+        """What it asks for, for whoever finds it in a route.
+
+        Raises:
+            GraphError: An annotation cannot be read.
+        """
+        return [read_entry(self._function, marked=True, local_names=self._local_names)]
 
     def call_sync(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function, in the event loop or in a worker thread."""
@@ -138,7 +139,7 @@ class _Injected:
             if in_thread:
                 with _filled_from_thread(scope, filler) as filled:
                     return self.run(args, kwargs, filled)
-            if filler.opens(scope):
+            if filler.opens(scope.name):
                 raise errors.NotReadyError(key=None, provider=f'the scope "{CALL}"')
             return self.run(args, kwargs, filler.fill_now(scope))
 
@@ -269,7 +270,7 @@ def _filled_from_thread(scope: OpenScope, filler: Filler) -> Generator[dict[str,
 
     The effects of providers on context variables are visible in the thread, and taken back.
     """
-    with _opened_from_thread(scope) if filler.opens(scope) else nullcontext(scope) as inner:
+    with _opened_from_thread(scope) if filler.opens(scope.name) else nullcontext(scope) as inner:
         filled, made = from_thread.run(filler.fill_for_thread, inner, token=inner.loop_token())
         tokens = apply(made)
         try:

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 from lifescope._model.names import Place
 from lifescope._model.provider import Link, Provider
 
-__all__ = ["below", "branch", "bullets", "chain", "join", "keys", "numbered"]
+__all__ = ["ROUTE", "below", "branch", "bullets", "chain", "join", "keys", "numbered"]
+
+ROUTE = "route"
+"""Stands in a chain where others have their scope."""
 
 
 def chain(links: Sequence[Link], end: str = "") -> str:
@@ -52,6 +55,8 @@ def _branch(depth: int, name: str) -> str:
 
 
 def _asked(link: Link) -> str:
+    if link.scope == ROUTE:
+        return ""
     place = _place(link.place)
     return f'{place}, parameter "{link.parameter}"' if link.parameter else place
 

@@ -7,10 +7,7 @@ scope has `endpoint`, `supply_connection` and `record_failure`.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lifescope._declare.annotations import without_none
-from lifescope._model.keys import Key, as_key
-from lifescope._model.names import place_of, spell_callable
-from lifescope._model.provider import Entry, Parameter
+from lifescope._declare.signatures import entry_of
 from lifescope._model.scopes import CALL
 from lifescope._runtime.filling import Filling
 from lifescope._runtime.scope import OpenScope
@@ -30,12 +27,7 @@ class Parameters:
     """
 
     def __init__(self, function: Callable[..., Any], keys: Mapping[str, Any]) -> None:
-        parameters = [
-            _parameter(name, as_key(form), position)
-            for position, (name, form) in enumerate(keys.items())
-        ]
-        entry = Entry(spell_callable(function), tuple(parameters), place_of(function))
-        self._filling = Filling(entry)
+        self._filling = Filling(entry_of(function, keys))
 
     def note_on(self, function: Any) -> None:
         """Note on *function* that it asks for these, besides what has been noted on it before.
@@ -44,8 +36,7 @@ class Parameters:
         routes. What it does not find is made when it is first asked for.
         """
         before: Callable[[], list[Any]] = getattr(function, "__lifescope_asks_for__", list[Any])
-        keys = [parameter.key for parameter in self._filling.entry.parameters]
-        function.__lifescope_asks_for__ = lambda: [*keys, *before()]
+        function.__lifescope_asks_for__ = lambda: [self._filling.entry, *before()]
 
     def need_call_scope(self, scope: OpenScope) -> bool:
         """Whether a scope "call" has to be opened in *scope* for them, and to be filled from.
@@ -71,14 +62,3 @@ class Parameters:
             raise ScopeOrderError(key=None, scope=CALL, asked_in=scope.name, provider=name)
         scope.is_untouched = False
         return await plan(scope)
-
-
-def _parameter(name: str, key: Key, position: int) -> Parameter:
-    inner, optional = without_none(key.form)
-    return Parameter(
-        name=name,
-        key=Key(as_key(inner).form, key.name or as_key(inner).name),
-        optional=optional,
-        has_default=False,
-        position=position,
-    )

@@ -7,6 +7,7 @@ import pytest
 
 from lifescope import (
     Container,
+    GraphError,
     Lazy,
     MissingProviderError,
     Named,
@@ -357,3 +358,89 @@ async def test_named_open_provider():
         assert (await app.get(Annotated[Repo[User], Named("x")])).tag == "x"
         with pytest.raises(MissingProviderError):
             await app.get(Annotated[Repo[User], Named("y")])
+
+
+# --- a class that says what the type variable of its base is ---------------------------------
+
+
+class Store(Generic[T]):
+    def __init__(self, engine: Engine, model: type[T], *, rows: list[T]) -> None:
+        self.engine, self.model, self.rows = engine, model, rows
+
+
+async def test_class_with_the_init_of_a_generic_base():
+    """B08: What the base calls T is what the class says, in every parameter; nothing is asked."""
+
+    class OrderStore(Store[Order]):
+        pass
+
+    class Deeper(OrderStore):
+        pass
+
+    order = provider(Order, scope="app", many=True)
+    parts = [order, *(provider(each, scope="app") for each in (Engine, OrderStore, Deeper))]
+    async with Container(*parts).open() as app:
+        for cls in (OrderStore, Deeper):
+            made = await app.get(cls)
+            assert type(made) is cls
+            assert made.model is Order
+            assert made.engine is await app.get(Engine)
+            assert [type(row) for row in made.rows] == [Order]
+
+
+async def test_exact_provider_that_is_a_subclass():
+    """B08: The class for one argument stands beside the generic one for all others."""
+
+    class OrderStore(Store[Order]):
+        pass
+
+    container = Container(
+        provider(Engine, scope="app"),
+        provider(Store, scope="app"),
+        provider(OrderStore, scope="app", provides=Store[Order]),
+    )
+    async with container.open() as app:
+        assert type(await app.get(Store[Order])) is OrderStore
+        assert (await app.get(Store[Order])).model is Order
+        assert (await app.get(Store[User])).model is User
+
+
+async def test_subclass_with_a_variable_of_its_own():
+    """B08: T of the base is U of the class, and what that is, the key says."""
+
+    class OpenStore(Store[U]):
+        pass
+
+    class Deeper(OpenStore[V], Generic[K, V]):
+        pass
+
+    container = Container(
+        provider(Engine, scope="app"),
+        provider(OpenStore, scope="app", provides=Store[U]),
+        provider(Deeper, scope="app"),
+    )
+    async with container.open() as app:
+        assert (await app.get(Store[User])).model is User
+        assert type(await app.get(Store[User])) is OpenStore
+        assert (await app.get(Deeper[Order, User])).model is User
+
+
+async def test_class_of_a_base_that_is_provided():
+    """B08: Where `type[Order]` has a provider, that counts here, too."""
+
+    class OrderStore(Store[Order]):
+        pass
+
+    parts = [provider(each, scope="app") for each in (Engine, OrderStore)]
+    async with Container(*parts, values={type[Order]: Stranger}).open() as app:
+        assert (await app.get(OrderStore)).model is Stranger
+
+
+def test_init_of_a_generic_base_without_its_argument():
+    """C01: Where nobody says what T is, it is missing."""
+
+    class AnyStore(Store):  # type: ignore[type-arg]
+        pass
+
+    with pytest.raises(GraphError, match=r"nothing provides type\[T\]"):
+        Container(provider(AnyStore, scope="app"), provider(Engine, scope="app"))

@@ -147,6 +147,23 @@ def test_two_roots_side_by_side(serve: Serve, scope: str) -> None:
     assert two.get("/show").json() == "session 104"
 
 
+@pytest.mark.parametrize("kind", ["async", "sync"])
+def test_what_is_asked_for_starts_with_every_root(serve: Serve, kind: str) -> None:
+    """A later root, too, makes what the routes ask for before the first request (G7)."""
+    app = FastAPI()
+
+    async def asynchronous(session: Inject[Session]) -> None: ...
+
+    def synchronous(session: Inject[Session]) -> None: ...
+
+    app.add_api_route("/", asynchronous if kind == "async" else synchronous)
+    for _ in range(3):
+        log: list[str] = []
+        client = serve(Container(open_sessions(log, "app")).asgi(app))
+        assert log == ["open 1"]
+        client.__exit__(None, None, None)
+
+
 def test_two_lifespans_of_one_root_side_by_side(serve: Serve) -> None:
     """One root in two event loops: each has its own app-scoped object (G12)."""
     log: list[str] = []

@@ -10,7 +10,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from frameworks.forms import LOOPS, SCOPES, Refused
-from integrations.driving import Serve, Session, open_sessions
+from integrations.driving import Message, Receive, Send, Serve, Session, open_sessions
 from lifescope import Container, current_scope, inject
 from lifescope.integrations.fastapi import Inject
 
@@ -246,3 +246,25 @@ def test_middleware_that_answers_itself(serve: Serve) -> None:
     answer = serve(Container(open_sessions(log, "request")).asgi(app)).get("/own")
     assert (answer.status_code, answer.text) == (401, "not allowed in session 1")
     assert log == ["open 1", "commit 1"]
+
+
+@pytest.mark.parametrize("second", ["/fine", "/http/409"])
+def test_two_endpoints_in_one_request(serve: Serve, second: str) -> None:
+    """Middleware may call the app twice; what leaves the second endpoint is told, too (G4)."""
+    log: list[str] = []
+
+    class Twice:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
+            async def ignore(message: Message) -> None: ...
+
+            if scope["type"] == "http":
+                await self.app(dict(scope), receive, ignore)
+            await self.app(scope | {"path": second} if "path" in scope else scope, receive, send)
+
+    app = app_that_raises()
+    app.add_middleware(Twice)
+    serve(Container(open_sessions(log, "request")).asgi(app)).get("/fine")
+    assert log == ["open 1", "commit 1" if second == "/fine" else "roll back 1: HTTPException"]

@@ -1,5 +1,6 @@
 """Endpoints into which nothing is injected: what leaves them is still told (G4, J02, J03)."""
 
+import functools
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -18,6 +19,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from integrations.driving import Serve, Session, open_sessions
 from lifescope import Container, current_scope
+from lifescope import Inject as CoreInject
 from lifescope.integrations.fastapi import Inject
 from lifescope.integrations.starlette import inject
 
@@ -102,6 +104,13 @@ def fastapi_dependency() -> FastAPI:
     return app
 
 
+def starlette_route_in_fastapi() -> FastAPI:
+    app, router = FastAPI(), APIRouter()
+    router.add_route("/inner/", refuses)
+    app.include_router(router, prefix="/outer")
+    return app
+
+
 def starlette(endpoint: Any, **options: Any) -> Callable[[], Starlette]:
     return lambda: Starlette(routes=[Route("/outer/inner/", endpoint)], **options)
 
@@ -120,6 +129,7 @@ APPS = {
     ),
     "FastAPI": fastapi_router,
     "dependency of FastAPI": fastapi_dependency,
+    "Starlette's route in FastAPI": starlette_route_in_fastapi,
 }
 
 
@@ -132,6 +142,38 @@ def test_what_leaves_an_endpoint_is_told(serve: Serve, app: str) -> None:
     assert log[0] == "open 1"
     assert log[1].startswith("roll back 1: ")
     assert log[1].endswith(("HTTPException", "Refused"))
+
+
+class HandlerObject:
+    """An exception handler that is an object, and has an attribute of an unlucky name."""
+
+    func = None
+
+    async def __call__(self, request: Request, error: Exception) -> Response:
+        return PlainTextResponse("handled", 409)
+
+
+def test_exception_handler_that_is_an_object(serve: Serve) -> None:
+    """Its kind is told as Starlette tells it."""
+    log: list[str] = []
+    app = starlette(breaks, exception_handlers={Refused: HandlerObject()})
+    client = serve(Container(open_sessions(log, "request")).asgi(app))
+    assert client.get("/outer/inner/").text == "handled"
+    assert log == ["open 1", "roll back 1: Refused"]
+
+
+def test_app_with_attributes_of_unlucky_names(serve: Serve) -> None:
+    """An app that nobody knows is looked through with care."""
+
+    class Unlucky:
+        args = None
+        func = None
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await starlette(answers)()(scope, receive, send)
+
+    client = serve(Container(open_sessions([], "request")).asgi(Unlucky()))
+    assert client.get("/outer/inner/").status_code == 409
 
 
 def test_an_answer_with_an_error_status_is_no_error(serve: Serve) -> None:
@@ -190,7 +232,7 @@ class Swallowing(APIRoute):
         return handle_itself
 
 
-@pytest.mark.parametrize("path", ["bare", "injected", "thread"])
+@pytest.mark.parametrize("path", ["bare", "injected", "thread", "decorated"])
 @pytest.mark.parametrize("scope", ["request", "call"])
 @pytest.mark.parametrize("is_included", [False, True])
 def test_route_class_that_handles_errors_itself(
@@ -213,6 +255,18 @@ def test_route_class_that_handles_errors_itself(
 
     @router.get("/thread")
     def in_a_thread(session: Inject[Session]) -> None:
+        raise Refused
+
+    def decorator(function: Any) -> Any:
+        @functools.wraps(function)
+        def wrapper(**kwargs: Any) -> Any:
+            return function(**kwargs)
+
+        return wrapper
+
+    @router.get("/decorated")
+    @decorator
+    async def decorated(session: Inject[Session]) -> None:
         raise Refused
 
     if is_included:
@@ -317,3 +371,52 @@ def test_policy_that_fails_itself(serve: Serve, caplog: pytest.LogCaptureFixture
     assert client.get("/outer/inner/").status_code == 409
     assert log == ["open 1", "roll back 1: HTTPException"]
     assert "is_failure itself has failed" in caplog.text
+
+
+# --- a call that a middleware is in ---------------------------------------------------------
+
+
+@pytest.mark.usefixtures("both_paths")
+@pytest.mark.parametrize("catches", [False, True])
+def test_call_of_a_middleware_is_told_what_leaves_the_endpoint(serve: Serve, catches: bool) -> None:
+    """The middleware and the endpoint share one session, and it is rolled back."""
+    log: list[str] = []
+    app = FastAPI()
+
+    @app.middleware("http")
+    @inject
+    async def middleware(request: Request, call_next: Any, session: CoreInject[Session]) -> Any:
+        try:
+            return await call_next(request)
+        except Refused:
+            return PlainTextResponse("caught", 409)
+
+    @app.get("/")
+    async def endpoint(session: Inject[Session]) -> None:
+        if catches:
+            raise Refused
+        raise HTTPException(409)
+
+    client = serve(Container(open_sessions(log, "call")).asgi(app))
+    assert client.get("/").status_code == 409
+    assert log[0] == "open 1"
+    assert log[1].startswith("roll back 1: ")
+    assert len(log) == 2
+
+
+def test_route_that_cannot_be_changed(serve: Serve) -> None:
+    """A route class of the user's may allow nothing; then there is no boundary, and it works."""
+
+    class ReadOnly(Route):
+        @property
+        def app(self) -> Any:  # type: ignore[override]
+            return self._app
+
+        @app.setter
+        def app(self, app: Any) -> None:
+            if hasattr(self, "_app"):
+                raise AttributeError("app")
+            self._app = app
+
+    app = Starlette(routes=[ReadOnly("/", answers)])
+    assert serve(Container(open_sessions([], "request")).asgi(app)).get("/").status_code == 409

@@ -1134,11 +1134,19 @@ def test_app_that_is_not_served_by_a_root_says_so(serve: Serve) -> None:
         client.get("/")
 
 
-def test_key_without_provider_is_named(serve: Serve) -> None:
-    """An injected parameter that nothing provides is an error with the key."""
+def test_key_without_provider_is_named_at_the_start(serve: Serve) -> None:
+    """An injected parameter that nothing provides lets no app start (C16, G14)."""
     app = FastAPI()
     endpoint_that_notes(app, [])
+    with pytest.raises(MissingProviderError, match="nothing provides Session"):
+        serve(Container().asgi(app))
+
+
+def test_key_without_provider_in_a_route_that_is_added_later(serve: Serve) -> None:
+    """There the request is the first to know."""
+    app = FastAPI()
     client = serve(Container().asgi(app))
+    endpoint_that_notes(app, [])
     with pytest.raises(MissingProviderError, match="nothing provides Session"):
         client.get("/")
 

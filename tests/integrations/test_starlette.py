@@ -555,6 +555,8 @@ def test_app_that_is_not_served_by_a_root_says_so(serve: Serve, kind: str) -> No
 
 def test_key_without_provider_names_the_parameter(serve: Serve) -> None:
     """An injected parameter that nothing provides is an error with function and parameter."""
-    client = serve(Container().asgi(Starlette(routes=ROUTES)))
+    app = Starlette()
+    client = serve(Container().asgi(app))
+    app.routes.append(Route("/async", asynchronous))
     with pytest.raises(MissingProviderError, match=r'asynchronous\(\)(.|\n)*parameter "session"'):
         client.get("/async")

@@ -17,7 +17,8 @@ from outcomes.sites import WORKING, Make
 collect_ignore = [] if importlib.util.find_spec("fastapi.sse") else ["test_yielding.py"]
 
 
-@pytest.fixture(scope="session")
+# Not of the session: while anyio keeps the loop for a fixture, nobody else can run one.
+@pytest.fixture(scope="package")
 def anyio_backend() -> str:
     return "asyncio"
 
@@ -33,7 +34,7 @@ def postgresql_url() -> Iterator[str]:
         pytest.skip(f"PostgreSQL: {error}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def postgresql(postgresql_url: str, anyio_backend: Any) -> AsyncIterator[PostgreSQL]:
     """The tables on PostgreSQL, and a connection to look at them."""
     engine = create_async_engine(postgresql_url)

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pytest
-from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Request, Response
-from fastapi.routing import APIRoute
+from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException
 from fastapi.security import HTTPBasic
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from starlette.middleware import Middleware
 
-from lifescope import Container, Named, current_scope, provider
+from lifescope import Container, Named, provider
 from lifescope.integrations.fastapi import Inject
 from outcomes.client import served
 from outcomes.databases import Database, SQLite, providers, write
@@ -159,53 +158,6 @@ def bad_response(app: FastAPI) -> None:
         return {"size": "not a number"}
 
 
-class Refusing(APIRoute):
-    """A route class that makes an HTTPException of the endpoint's error."""
-
-    def get_route_handler(self) -> Any:
-        handle = super().get_route_handler()
-
-        async def handler(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except KeyError as error:
-                raise HTTPException(409) from error
-
-        return handler
-
-
-class Declaring(APIRoute):
-    """A route class that makes a response of the endpoint's error, and says so."""
-
-    def get_route_handler(self) -> Any:
-        handle = super().get_route_handler()
-
-        async def handler(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except KeyError as error:
-                current_scope().record_failure(error)
-                return Response(status_code=409)
-
-        return handler
-
-
-def refused_by_a_route_class(app: FastAPI) -> None:
-    app.router.route_class = Refusing
-
-    @app.post("/")
-    async def endpoint(session: Written) -> None:
-        raise KeyError("no such item")
-
-
-def declared_by_a_route_class(app: FastAPI) -> None:
-    app.router.route_class = Declaring
-
-    @app.post("/")
-    async def endpoint(session: Written) -> None:
-        raise KeyError("no such item")
-
-
 @dataclass(frozen=True)
 class Case:
     """An app in which something goes wrong once the session has been written to.
@@ -234,8 +186,6 @@ AFTER = [
     Case(unhandled_error_of_a_dependency, 500),
     Case(turned_into_another),
     Case(refused_after_the_endpoint),
-    Case(refused_by_a_route_class),
-    Case(declared_by_a_route_class),
     Case(bad_query, 422),
     Case(bad_body, 422),
     Case(bad_query_of_a_sync_endpoint, 422),

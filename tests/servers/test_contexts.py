@@ -48,9 +48,9 @@ def test_endpoints_see_what_start_up_has_set(server: Server, path: str) -> None:
     assert server.get(path).json() == EXPECTED
 
 
-def test_endpoint_with_a_call_scope_sees_what_start_up_has_set(server: Server) -> None:
+def test_injected_endpoint_sees_what_start_up_has_set(server: Server) -> None:
     """Context variables are seen below an injected parameter too (G6)."""
-    assert server.get("/injected").json() == {**EXPECTED, "scope": "call"}
+    assert server.get("/injected").json() == EXPECTED
 
 
 @pytest.mark.parametrize("path", ["/stream", "/sync-stream"])
@@ -74,7 +74,7 @@ def test_background_tasks_see_what_start_up_has_set(server: Server) -> None:
 
 def test_websockets_see_what_start_up_has_set(server: Server) -> None:
     """Context variables are seen in a WebSocket, and one's own stay in it (G6, J05)."""
-    expected = {**EXPECTED, "scope": "call"}
+    expected = EXPECTED
     for _ in range(2):
         with server.websocket() as websocket:
             websocket.send("")

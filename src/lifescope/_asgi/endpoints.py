@@ -5,16 +5,16 @@ stands further out, as the root does, never sees these. So the boundary stands a
 the routes let it, and looks at what their handlers are called for.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import wraps
-from inspect import iscoroutinefunction
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial, wraps
+from inspect import isawaitable, iscoroutinefunction
 from typing import Any
 
 from lifescope._asgi.protocol import AsgiApp, AsgiScope, Receive, Send
 from lifescope._asgi.routes import leaves
 from lifescope._model.scopes import REQUEST
 from lifescope._runtime import binding
-from lifescope._runtime.scope import OpenScope
 
 __all__ = ["Boundary", "bound_endpoints"]
 
@@ -28,11 +28,15 @@ def bound_endpoints(app: Any) -> None:
     Then let the adapter fit what it can. For routes that are added later, or that look
     different, `@inject` and the adapters do the same for functions that they fill.
     """
-    for leaf in leaves(app):
+    for leaf, _ in leaves(app):
         if not hasattr(leaf, "matches") or not hasattr(leaf, "app"):  # it is no route
             continue
         if leaf.app is not None and not isinstance(leaf.app, Boundary):
-            leaf.app = Boundary(leaf.app, is_endpoint=getattr(leaf, "endpoint", None) is not None)
+            is_endpoint = getattr(leaf, "endpoint", None) is not None
+            try:
+                leaf.app = Boundary(leaf.app, is_endpoint=is_endpoint)
+            except (AttributeError, TypeError):  # a class of the user's that allows nothing
+                continue
             _fit(getattr(leaf, "dependant", None))
             if _has_handler_of_its_own(leaf):
                 leaf.dependant.call = _recorded(leaf.dependant.call)
@@ -70,8 +74,9 @@ class Boundary:
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one connection (ASGI 3)."""
-        request = _request_scope()
-        if request is None or request.is_in_endpoint:
+        around = binding.current.get(None)
+        request = around.around(REQUEST) if around is not None else None
+        if around is None or request is None or request.is_in_endpoint:
             await self.app(scope, receive, send)
             return
         handlers = scope.get(_HANDLERS)
@@ -81,7 +86,7 @@ class Boundary:
         try:
             await self.app(scope, receive, send)
         except BaseException as error:
-            request.record_failure(error)
+            around.record_failure(error)  # a call, too, that a middleware is in
             raise
         finally:
             request.is_in_endpoint = False
@@ -119,61 +124,61 @@ class _Told(Mapping[Any, Any]):
 
 def _told(handler: Callable[[Any, Exception], Any]) -> Callable[[Any, Exception], Any]:
     """*handler*, of the same kind, sync or async: one that is sync is called in a thread."""
-    if not _is_async(handler):
 
-        @wraps(handler)
-        def tell_sync(connection: Any, error: Exception) -> Any:
-            _tell(error)
-            return handler(connection, error)
-
-        return tell_sync
+    @wraps(handler)
+    def tell_sync(connection: Any, error: Exception) -> Any:
+        _tell(error)
+        return handler(connection, error)
 
     @wraps(handler)
     async def tell(connection: Any, error: Exception) -> Any:
         _tell(error)
         return await handler(connection, error)
 
-    return tell
-
-
-def _recorded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """*function*, of the same kind; what leaves it is told, whoever catches it then."""
-    if not _is_async(function):
-
-        @wraps(function)
-        def call_sync(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return function(*args, **kwargs)
-            except BaseException as error:
-                _tell(error)
-                raise
-
-        return call_sync
-
-    @wraps(function)
-    async def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return await function(*args, **kwargs)
-        except BaseException as error:
-            _tell(error)
-            raise
-
-    return call
-
-
-def _is_async(function: Any) -> bool:
-    function = getattr(function, "func", function)
-    call = getattr(function, "__call__", None)  # noqa: B004
-    return iscoroutinefunction(function) or iscoroutinefunction(call)
+    return tell if _is_async(handler) else tell_sync
 
 
 def _tell(error: BaseException) -> None:
+    """Tell the innermost scope here, which is a request or is in one."""
     scope = binding.current.get(None)
     if scope is not None:
         scope.record_failure(error)
 
 
-def _request_scope() -> OpenScope | None:
-    """The scope of the request that is running here."""
-    scope = binding.current.get(None)
-    return None if scope is None else scope.around(REQUEST)
+def _recorded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """*function*, of the same kind; what leaves it is told, whoever catches it then."""
+
+    @wraps(function)
+    def call_sync(*args: Any, **kwargs: Any) -> Any:
+        with _telling():
+            result = function(*args, **kwargs)
+        return awaited(result) if isawaitable(result) else result
+
+    @wraps(function)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        with _telling():
+            return await function(*args, **kwargs)
+
+    async def awaited(result: Awaitable[Any]) -> Any:
+        with _telling():
+            return await result
+
+    return call if _is_async(function) else call_sync
+
+
+@contextmanager
+def _telling() -> Generator[None]:
+    """What leaves the block has left the call that it is in, and so its request."""
+    try:
+        yield
+    except BaseException as error:
+        _tell(error)
+        raise
+
+
+def _is_async(function: Any) -> bool:
+    """Whether Starlette, and FastAPI, await what it returns, and do not call it in a thread."""
+    while isinstance(function, partial):
+        function = function.func
+    call = getattr(function, "__call__", None)  # noqa: B004
+    return iscoroutinefunction(function) or iscoroutinefunction(call)

@@ -11,7 +11,15 @@ from typing import Any, cast, get_args, get_origin
 
 from lifescope._model.names import unwrap
 
-__all__ = ["Unreadable", "Where", "read_annotation", "read_signature", "without_none"]
+__all__ = [
+    "Unreadable",
+    "Where",
+    "inherited_arguments",
+    "read_annotation",
+    "read_signature",
+    "substituted",
+    "without_none",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,41 @@ def annotated_function(target: Any) -> Any:
         return getattr(cast("object", type(target)), "__call__", target)  # noqa: B004
     init = inspect.getattr_static(target, "__init__")
     return unwrap(target.__new__ if init is object.__init__ else init)
+
+
+def inherited_arguments(target: Any) -> dict[Any, Any]:
+    """What the type variables of an inherited `__init__` stand for in the class *target*.
+
+    `class OrderRepo(Repo[Order])` without an `__init__` of its own has that of `Repo[T]`, and
+    T is `Order` there.
+    """
+    if not isinstance(target, type) or "__init__" in vars(target):
+        return {}
+    owner = next((cls for cls in target.__mro__ if "__init__" in vars(cls)), object)
+    return _arguments(target, owner, {}) or {}
+
+
+def _arguments(cls: type, owner: type, binding: dict[Any, Any]) -> dict[Any, Any] | None:
+    """The arguments that *owner* has as a base of *cls*; None if it is none."""
+    if cls is owner:
+        return binding
+    for base in vars(cls).get("__orig_bases__", cls.__bases__):
+        origin: Any = get_origin(base) or base
+        if isinstance(origin, type) and issubclass(origin, owner):
+            variables = getattr(origin, "__parameters__", ())
+            given = [substituted(argument, binding) for argument in get_args(base)]
+            return _arguments(origin, owner, dict(zip(variables, given, strict=False)))
+    return None
+
+
+def substituted(form: Any, binding: Mapping[Any, Any]) -> Any:
+    """*form* with its type variables replaced, as far as *binding* has them."""
+    if isinstance(form, typing.TypeVar):
+        return binding.get(form, form)
+    variables = getattr(form, "__parameters__", ())
+    if not binding or get_origin(form) is None or not variables:
+        return form
+    return form[tuple(binding.get(variable, variable) for variable in variables)]
 
 
 def _text_of(annotation: Any) -> str:

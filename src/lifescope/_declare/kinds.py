@@ -2,6 +2,7 @@
 
 import collections.abc
 import contextlib
+import dataclasses
 import functools
 import inspect
 import types
@@ -61,6 +62,9 @@ def read_declaration(declaration: Declaration) -> tuple[Provider | None, list[er
         for position, parameter in enumerate(signature.parameters.values())
     ]
     kind, result, target = _kind(declaration, reader, signature)
+    if reader.classes:
+        target = functools.partial(target, **reader.classes)
+        found = [parameter and dataclasses.replace(parameter, position=None) for parameter in found]
     is_async = kind.is_async
     if declaration.thread:
         kind = _IN_THREAD.get(kind, kind)

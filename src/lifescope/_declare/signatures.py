@@ -5,33 +5,51 @@ import functools
 import inspect
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 from lifescope import errors
 from lifescope._declare.annotations import (
     Unreadable,
     Where,
+    inherited_arguments,
     read_annotation,
     read_signature,
+    substituted,
     without_none,
 )
 from lifescope._model.keys import InjectMarker, Key, as_key
 from lifescope._model.names import Place, place_of, spell_callable
 from lifescope._model.provider import Entry, Parameter
 
-__all__ = ["MISSING", "Reader", "by_name", "called_function", "injected_names", "read_entry"]
+__all__ = [
+    "MISSING",
+    "Reader",
+    "by_name",
+    "called_function",
+    "entry_of",
+    "injected_names",
+    "read_entry",
+]
 
 MISSING = inspect.Parameter.empty
 
 
 class Reader:
-    """Reads one function or class, and collects what is wrong with it."""
+    """Reads one function or class, and collects what is wrong with it.
+
+    Attributes:
+        classes: Parameter name to class: what `type[T]` stands for, where a base class says so.
+        problems: What is wrong.
+    """
 
     def __init__(self, target: Any, place: Place | None, local_names: dict[str, Any]) -> None:
         self.target = target
         self.name = spell_callable(target)
         self.place = place
         self.where = Where(target, local_names)
+        self.classes: dict[str, Any] = {}
+        self._inherited = inherited_arguments(target)
         self.problems: list[errors.GraphError] = []
 
     def signature(self) -> inspect.Signature:
@@ -78,7 +96,19 @@ class Reader:
         form = self.read(parameter.annotation, parameter.name)
         if form is MISSING:
             return None
-        return _parameter(parameter, position, form)
+        if self._inherited:
+            form = self._in_this_class(parameter.name, form)
+        read = _parameter(parameter, position, form)
+        # A provider of `type[Order]` goes before the class itself, as for an open generic.
+        return replace(read, has_default=True) if parameter.name in self.classes else read
+
+    def _in_this_class(self, name: str, form: Any) -> Any:
+        """What *form*, of an inherited `__init__`, is here."""
+        here = substituted(form, self._inherited)
+        is_class = get_origin(form) is type and isinstance(get_args(form)[0], TypeVar)
+        if is_class and not getattr(here, "__parameters__", ()):
+            self.classes[name] = get_args(here)[0]
+        return here
 
 
 def _bound_by_name(target: Any) -> dict[str, Any]:
@@ -87,15 +117,25 @@ def _bound_by_name(target: Any) -> dict[str, Any]:
 
 
 def _parameter(parameter: inspect.Parameter, position: int, form: Any) -> Parameter:
+    has_default = parameter.default is not MISSING
+    by_position = parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+    return _asking_for(form, parameter.name, has_default, position if by_position else None)
+
+
+def _asking_for(
+    form: Any, name: str, has_default: bool = False, position: int | None = None
+) -> Parameter:
     key = as_key(form)
     inner, optional = without_none(key.form)
-    return Parameter(
-        name=parameter.name,
-        key=Key(as_key(inner).form, key.name or as_key(inner).name),
-        optional=optional,
-        has_default=parameter.default is not MISSING,
-        position=position if parameter.kind is parameter.POSITIONAL_OR_KEYWORD else None,
-    )
+    inner_key = as_key(inner)
+    wanted = Key(inner_key.form, key.name or inner_key.name)
+    return Parameter(name, wanted, optional, has_default, position)
+
+
+def entry_of(target: Callable[..., Any], forms: collections.abc.Mapping[str, Any]) -> Entry:
+    """The entry of a function of which an adapter has read the parameters: name to key."""
+    parameters = tuple(_asking_for(form, name) for name, form in forms.items())
+    return Entry(spell_callable(target), parameters, place_of(target))
 
 
 def read_entry(

@@ -75,7 +75,8 @@ def check_entry(graph: Graph, entry: Entry) -> list[Edge]:
         if edge is not None:
             edges.append(edge)
         else:
-            problems.append(_missing(graph, parameter, [Link.of(entry, parameter.name)]))
+            chain = [*entry.asked_by, Link.of(entry, parameter.name)]
+            problems.append(_missing(graph, parameter, chain))
     if problems:
         raise errors.GraphError.of(problems)
     return edges

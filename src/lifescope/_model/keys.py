@@ -23,6 +23,17 @@ class Named:
 class InjectMarker:
     """Stands in the metadata of every `Inject[T]`, whichever framework it is for."""
 
+    def __get_pydantic_core_schema__(self, form: Any, handler: Any) -> Any:
+        """Refuse to be read from a request: pydantic is asked where nobody fills the parameter.
+
+        A client could send what was to be injected.
+        """
+        raise TypeError(
+            f"nobody fills Inject[{spell(form)}] here, and FastAPI takes it for a part of the "
+            f"request: import Inject from lifescope.integrations.fastapi, or put @inject below "
+            f"the framework's decorator"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Key:

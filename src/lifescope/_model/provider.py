@@ -155,11 +155,16 @@ class Edge:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """A function whose parameters the container fills: an endpoint, a job, the app factory."""
+    """A function whose parameters the container fills: an endpoint, a job, the app factory.
+
+    Attributes:
+        asked_by: The way to it from outside: a route, the functions in between.
+    """
 
     name: str
     parameters: tuple[Parameter, ...]
     place: Place | None = None
+    asked_by: "tuple[Link, ...]" = ()
 
     def __str__(self) -> str:
         return f"{self.name} ({self.place})" if self.place else self.name

@@ -183,10 +183,28 @@ class Engine:
         is_made = provider.kind not in (Kind.VALUE, Kind.SUPPLIED)
         return is_made and provider.scope == self.graph.scopes.widest
 
-    def roots_of(self, keys: Iterable[Key] | None) -> list[Provider]:
-        """The providers of *keys*; all that something could ask for, where they are not known."""
-        if keys is not None:
-            return [edge.provider for key in keys if (edge := self._edge(key)) and edge.provider]
+    def check_endpoints(self, entries: Iterable[Entry]) -> list[Provider]:
+        """The providers that endpoints ask for, if each of them can be filled in a request.
+
+        Raises:
+            GraphError: Nothing provides a parameter; all of these are reported.
+            ScopeOrderError: One lives in a scope that is not open in a request.
+        """
+        problems: list[errors.GraphError] = []
+        fillers: list[Filler] = []
+        for entry in entries:
+            try:
+                fillers.append(Filler(self, entry))
+            except errors.GraphError as error:
+                problems += error.problems
+        if problems:
+            raise errors.GraphError.of(problems)
+        for filler in fillers:
+            filler.opens(REQUEST)
+        return [provider for filler in fillers for provider in filler.providers]
+
+    def roots(self) -> list[Provider]:
+        """All that something could ask for, where it is not known who asks."""
         later = {provider.leads_to for provider in self.graph.providers}
         return [provider for provider in self.graph.providers if provider not in later]
 
@@ -234,18 +252,27 @@ class Engine:
 
         None for `T | None` where nothing provides T.
         """
-        edge = self._edge(key)
-        if edge is None:
-            raise errors.MissingProviderError(
-                key=key, suggestions=suggest(key, self.graph.declared)
-            )
-        provider = edge.provider
+        provider = self._provider(key)
         narrower = self.graph.narrowest([provider], scope.name) if provider else None
         if narrower is not None:
             raise errors.ScopeOrderError(
                 key=key, scope=narrower.scope, asked_in=scope.name, provider=str(narrower)
             )
         return provider
+
+    def narrower_for(self, scope: str, key: Key) -> str | None:
+        """The narrower scope in which *key*, or something that it needs, lives."""
+        provider = self._provider(key)
+        narrower = self.graph.narrowest([provider], scope) if provider else None
+        return narrower.scope if narrower is not None else None
+
+    def _provider(self, key: Key) -> Provider | None:
+        edge = self._edge(key)
+        if edge is None:
+            raise errors.MissingProviderError(
+                key=key, suggestions=suggest(key, self.graph.declared)
+            )
+        return edge.provider
 
     def _edge(self, key: Key) -> Edge | None:
         inner, optional = without_none(key.form)
@@ -338,7 +365,7 @@ class Engine:
     ) -> Any:
         """Call *fn* with what is not passed filled from *scope*."""
         filler = self._filler(fn, len(args), frozenset(kwargs))
-        if filler.opens(scope):
+        if filler.opens(scope.name):
             async with scope.open(CALL) as inner:
                 return await _called(fn, args, {**await filler.fill(inner), **kwargs})
         if scope.closed:

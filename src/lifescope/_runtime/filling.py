@@ -53,7 +53,7 @@ class Filling:
             filler = self.filler(scope)
             plans = self._known[1]
         if scope.name not in plans:
-            plans[scope.name] = None if filler.opens(scope) else filler.function(scope.name)
+            plans[scope.name] = None if filler.opens(scope.name) else filler.function(scope.name)
         return plans[scope.name]
 
 
@@ -79,20 +79,20 @@ class Filler:
         """What the parameters ask for."""
         return [edge.provider for edge in self._edges if edge.provider is not None]
 
-    def opens(self, scope: OpenScope) -> bool:
-        """Whether a "call" scope has to be opened inside *scope*.
+    def opens(self, scope: str) -> bool:
+        """Whether a "call" scope has to be opened inside a scope called *scope*.
 
         Raises:
             ScopeOrderError: Something lives in another scope that is not open.
         """
         order = self.engine.graph.scopes
-        if self.scope is None or order.rank(self.scope) <= order.rank(scope.name):
+        if self.scope is None or order.rank(self.scope) <= order.rank(scope):
             return False
-        is_in_request = REQUEST in order and order.rank(scope.name) >= order.rank(REQUEST)
-        if self.scope == CALL and (is_in_request or order.narrower(scope.name) == CALL):
+        is_in_request = REQUEST in order and order.rank(scope) >= order.rank(REQUEST)
+        if self.scope == CALL and (is_in_request or order.narrower(scope) == CALL):
             return True
         raise errors.ScopeOrderError(
-            key=None, scope=self.scope, asked_in=scope.name, provider=str(self._narrowest)
+            key=None, scope=self.scope, asked_in=scope, provider=str(self._narrowest)
         )
 
     async def fill(self, scope: OpenScope) -> dict[str, Any]:

@@ -193,6 +193,16 @@ class OpenScope:
         """
         self._engine.handed_in.supply(self, values)
 
+    def narrower_for(self, key: Any) -> str | None:
+        """The scope that has to be opened in this one for *key*; for writers of adapters.
+
+        None if *key* can be asked of this scope as it is.
+
+        Raises:
+            MissingProviderError: Nothing provides it.
+        """
+        return self._engine.narrower_for(self.name, as_key(key))
+
     def supply_connection(self, connection: object) -> None:
         """Hand in the framework's own object for the connection; for writers of adapters.
 
@@ -223,7 +233,7 @@ class OpenScope:
         try:
             yield
         except BaseException as error:
-            request.record_failure(error)
+            self.record_failure(error)
             raise
         finally:
             request.is_in_endpoint = False

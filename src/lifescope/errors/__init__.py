@@ -10,6 +10,7 @@ LifescopeError
 │   ├── UnresolvableAnnotationError  an annotation that names something unknown
 │   ├── AmbiguousContextManagerError to enter it or not to enter it?
 │   ├── UnknownScopeError            a scope that the container does not have
+│   ├── NeverFilledError             an endpoint whose injected parameters nobody fills
 │   └── InvalidProviderError         something that cannot be a provider
 ├── NoScopeError                     no scope is open here (also LookupError)
 ├── WrongLoopError                   the scope belongs to another event loop (also RuntimeError)
@@ -52,6 +53,7 @@ from lifescope.errors._graph import (
     GraphError,
     InvalidProviderError,
     MissingProviderError,
+    NeverFilledError,
     UnannotatedError,
     UnknownScopeError,
     UnresolvableAnnotationError,
@@ -88,6 +90,7 @@ __all__ = [
     "LifescopeError",
     "LifespanNotRunError",
     "MissingProviderError",
+    "NeverFilledError",
     "NoScopeError",
     "NoYieldError",
     "NotReadyError",

@@ -18,6 +18,7 @@ __all__ = [
     "GraphError",
     "InvalidProviderError",
     "MissingProviderError",
+    "NeverFilledError",
     "UnannotatedError",
     "UnknownScopeError",
     "UnresolvableAnnotationError",
@@ -261,6 +262,35 @@ class UnknownScopeError(GraphError):
             f'there is no scope "{self.scope}"{by}{at}\n\n'
             f"  This container has: {', '.join(self.known)}. Others are declared with "
             f"Container(..., scopes=(...))."
+        )
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class NeverFilledError(GraphError):
+    """Raised when nobody fills the `Inject[T]` parameters of an endpoint.
+
+    The framework would take them for something of its own, such as the body of the request.
+
+    Attributes:
+        name: The endpoint.
+        parameters: Their names.
+        place: Where it is written.
+        chain: The way to it: the route, the functions in between.
+    """
+
+    name: str
+    parameters: Sequence[str]
+    place: Place | None = None
+    chain: Sequence[Link] = ()
+
+    def __str__(self) -> str:
+        names = ", ".join(f'"{name}"' for name in self.parameters)
+        at = f" ({self.place})" if self.place else ""
+        route = f" of {self.chain[0].name}" if self.chain else ""
+        return (
+            f"nobody fills {names} of {self.name}{at}, an endpoint{route}\n\n"
+            f"  Put @inject under the framework's own decorator, or take Inject from its adapter:\n"
+            f"  from lifescope.integrations.fastapi import Inject."
         )
 
 

@@ -2,9 +2,9 @@
 
 `Inject[T]` is an `Annotated` with a `Depends`, and needs nothing but public names of FastAPI.
 All parameters of one request share one more dependency, the boundary of the endpoint: it hands
-in the framework's own connection object, opens the "call" scope, and sees what leaves the
-endpoint, handled or not. FastAPI leaves it when the endpoint has returned and its result is
-serialised, and before the response starts (`Depends(scope="function")`, FastAPI 0.121).
+in the framework's own connection object, opens a "call" scope where one is needed, and sees
+what leaves the endpoint, handled or not. FastAPI leaves it when the endpoint has returned and
+its result is serialised, and before the response starts (`Depends(scope="function")`).
 
 When an app starts, each of its endpoints is fitted: instead of solving one dependency after
 the other, FastAPI calls a function that has them all made by one compiled plan. A route that
@@ -41,35 +41,45 @@ def _is_generator(function: Any) -> bool:
     return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
-async def _body(connection: HTTPConnection) -> AsyncIterator[OpenScope | None]:
-    """The "call" scope of an endpoint that is a generator: it returns when the body was sent."""
-    scope = current_scope()
-    if (
-        scope.name != "request"
-        or "call" not in scope.scopes
-        or not _is_generator(connection.scope.get("endpoint"))
-    ):
-        yield None
-        return
-    async with scope.open("call") as inner:
-        yield inner
+class _Boundary:
+    """Gives the scope in which the parameters of an endpoint are made.
+
+    Args:
+        scope: The one in which the endpoint is called.
+        exits: Where a scope "call" is closed, once one of them lives in it.
+    """
+
+    def __init__(self, scope: OpenScope, exits: AsyncExitStack) -> None:
+        self._scope = scope
+        self._exits = exits
+
+    async def scope_for(self, key: Any) -> OpenScope:
+        """A scope that *key* can be asked of."""
+        if self._scope.narrower_for(key) == "call":
+            self._scope = await self._exits.enter_async_context(self._scope.open("call"))
+        return self._scope
+
+
+async def _body() -> AsyncIterator[AsyncExitStack]:
+    """What ends when the body was sent."""
+    async with AsyncExitStack() as exits:
+        yield exits
 
 
 async def _endpoint(
-    connection: HTTPConnection,
-    body: Annotated[OpenScope | None, Depends(_body, scope="request")],
-) -> AsyncIterator[OpenScope]:
-    """The boundary of an endpoint; gives the scope in which its parameters are made."""
-    scope = body or current_scope()
+    connection: HTTPConnection, body: Annotated[AsyncExitStack, Depends(_body, scope="request")]
+) -> AsyncIterator[_Boundary]:
+    """The boundary of an endpoint. One that is a generator returns when the body was sent."""
+    scope = current_scope()
     with scope.endpoint(connection):
-        if scope.name != "request" or "call" not in scope.scopes:  # it is open, or not ours
-            yield scope
+        if _is_generator(connection.scope.get("endpoint")):
+            yield _Boundary(scope, body)
             return
-        async with scope.open("call") as inner:
-            yield inner
+        async with AsyncExitStack() as exits:
+            yield _Boundary(scope, exits)
 
 
-_Endpoint = Annotated[OpenScope, Depends(_endpoint, scope="function")]
+_Endpoint = Annotated[_Boundary, Depends(_endpoint, scope="function")]
 
 
 class _Parameter:
@@ -77,17 +87,15 @@ class _Parameter:
 
     def __init__(self, key: Any) -> None:
         self.key = key
-
-    def __lifescope_asks_for__(self) -> list[Any]:
-        """For the root, which starts what the routes ask for."""
-        return [self.key]
+        self.__lifescope_key__ = key  # for the root, which reads what the routes ask for
 
     def __lifescope_fit__(self, dependant: Any) -> None:
         """For the root, which has put a boundary around the endpoint that *dependant* is."""
         if _looks_as_expected(dependant):
             _fit(dependant)
 
-    async def __call__(self, scope: _Endpoint) -> Any:
+    async def __call__(self, boundary: _Endpoint) -> Any:
+        scope = await boundary.scope_for(self.key)
         return await scope.get(self.key)
 
 

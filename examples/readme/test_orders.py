@@ -1,7 +1,7 @@
 from collections.abc import AsyncIterator
 
 from fastapi.testclient import TestClient
-from shop import app, container
+from orders import app, container
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 

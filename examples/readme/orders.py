@@ -10,7 +10,7 @@ from lifescope.integrations.fastapi import Inject
 
 @provider(scope="app")
 async def engine() -> AsyncIterator[AsyncEngine]:
-    engine = create_async_engine("sqlite+aiosqlite:///shop.db")
+    engine = create_async_engine("sqlite+aiosqlite:///orders.db")
     async with engine.begin() as setup:
         await setup.execute(text("CREATE TABLE IF NOT EXISTS orders AS SELECT 1 id, 'tea' item"))
     yield engine
@@ -35,4 +35,4 @@ def create_app() -> FastAPI:
 
 
 container = Container(engine, session)
-app = container.asgi(create_app)  # uvicorn shop:app
+app = container.asgi(create_app)  # uvicorn orders:app

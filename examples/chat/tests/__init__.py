@@ -1,0 +1,1 @@
+"""Tests of the chat: in memory, with Redis, and served for real."""

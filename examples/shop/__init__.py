@@ -1,0 +1,1 @@
+"""A shop for several tenants: what a larger program built on lifescope looks like."""

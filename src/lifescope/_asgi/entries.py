@@ -1,0 +1,129 @@
+"""What the endpoints of an app ask for, read from its routes.
+
+Where an app has a shape that nobody knows, nobody knows what it asks for, either.
+"""
+
+import dataclasses
+import inspect
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from lifescope._asgi.routes import Leaf, is_app, is_partial, leaves
+from lifescope._declare.signatures import entry_of, injected_names
+from lifescope._model.names import place_of, spell_callable
+from lifescope._model.provider import Entry, Link
+from lifescope._text import ROUTE
+from lifescope.errors import NeverFilledError
+
+__all__ = ["Endpoints", "read_endpoints"]
+
+
+class Endpoints(NamedTuple):
+    """What is known of an app.
+
+    Attributes:
+        entries: Its endpoints, and the functions that they depend on, which ask for something.
+        are_all: There is nothing else that could ask.
+    """
+
+    entries: list[Entry]
+    are_all: bool
+
+
+class _UnknownShapeError(Exception):
+    pass
+
+
+def read_endpoints(app: Any) -> Endpoints:
+    """The endpoints of *app*.
+
+    Raises:
+        GraphError: An annotation of one cannot be read, or nobody fills its parameters.
+    """
+    entries: list[Entry] = []
+    are_all = True
+    for leaf in leaves(app):
+        try:
+            entries += _entries_of_leaf(leaf)
+        except _UnknownShapeError:
+            are_all = False
+    return Endpoints(entries, are_all)
+
+
+def _entries_of_leaf(leaf: Leaf) -> Iterator[Entry]:
+    route = leaf.route
+    way = (Link(_label(leaf), None, ROUTE),)
+    dependant, endpoint = getattr(route, "dependant", None), getattr(route, "endpoint", None)
+    if dependant is not None:
+        yield from _entries_of_dependant(dependant, way)
+    elif hasattr(route, "route_handler") or hasattr(route, "route_handlers"):
+        handlers = getattr(route, "route_handlers", None) or [route.route_handler]
+        yield from _entries_of_handlers(handlers, way)
+    elif isinstance(endpoint, type):
+        for name in dir(endpoint):
+            yield from _noted(getattr(endpoint, name, None), way)
+    elif endpoint is None or is_app(endpoint):
+        raise _UnknownShapeError
+    else:
+        yield from _entries_of_function(endpoint, {}, way)
+
+
+def _label(leaf: Leaf) -> str:
+    """`GET /orders/{id}`: how people call a route."""
+    route = leaf.route
+    path = getattr(route, "path_format", None) or getattr(route, "path", "")
+    methods = sorted(set(getattr(route, "methods", None) or ()) - {"HEAD", "OPTIONS"})
+    kind = ", ".join(methods) or ("WebSocket" if "WebSocket" in type(route).__name__ else "")
+    return f"{kind} {leaf.prefix}{path}".strip()
+
+
+def _entries_of_dependant(dependant: Any, way: tuple[Link, ...]) -> Iterator[Entry]:
+    """FastAPI: an endpoint, and the functions that it depends on."""
+    function: Any = getattr(dependant, "call", None)
+    forms: dict[str, Any] = {}
+    for each in getattr(dependant, "dependencies", ()):
+        name = each.name or ""
+        key = getattr(each.call, "__lifescope_key__", None)
+        if key is not None:  # the dependency behind an `Inject[T]`
+            forms[name] = key
+        else:
+            link = Link(spell_callable(function), place_of(function), parameter=name)
+            yield from _entries_of_dependant(each, (*way, link))
+    if function is not None:
+        yield from _entries_of_function(function, forms, way)
+
+
+def _entries_of_function(
+    function: Any, forms: dict[str, Any], way: tuple[Link, ...]
+) -> Iterator[Entry]:
+    """What a function asks for by itself, and by *forms*, which an adapter fills."""
+    by_hand: set[str] = set(function.keywords) if is_partial(function) else set()
+    function = function.func if is_partial(function) else function
+    if forms:
+        yield dataclasses.replace(entry_of(function, forms), asked_by=way)
+    if hasattr(function, "__lifescope_asks_for__"):
+        yield from _noted(function, way)
+    elif inspect.isroutine(function):
+        forgotten = sorted(injected_names(function, {}) - set(forms) - by_hand)
+        if forgotten:
+            name, place = spell_callable(function), place_of(function)
+            raise NeverFilledError(name=name, parameters=forgotten, place=place, chain=way)
+
+
+def _entries_of_handlers(handlers: Iterable[Any], way: tuple[Link, ...]) -> Iterator[Entry]:
+    """Litestar: the handlers of one route, and the functions that they depend on."""
+    for handler in handlers:
+        if hasattr(handler, "is_mount"):  # an ASGI app asks by itself
+            raise _UnknownShapeError
+        for each in (handler.fn, *(d.dependency for d in handler.resolve_dependencies().values())):
+            function = getattr(each, "func", each)
+            if not (isinstance(function, type) or inspect.isroutine(function)):
+                raise _UnknownShapeError
+            yield from _noted(function, way)
+
+
+def _noted(function: Any, way: tuple[Link, ...]) -> Iterator[Entry]:
+    """What `@inject` and the adapters have noted on a function."""
+    asks_for = getattr(function, "__lifescope_asks_for__", None)
+    for entry in () if asks_for is None else asks_for():
+        yield dataclasses.replace(entry, asked_by=way)
