@@ -51,8 +51,9 @@ def test_order_through_all_processes(
             assert client.post("/orders", json=draft).json()["state"] == "placed"
             assert work.until("Executing task confirm"), work.text
             assert client.get("/orders/1").json()["state"] == "paid"
-            assert work.stop() == 0  # it waits for the job
-            assert web.stop() == 0
             for program in (work, web):
+                program.send_signal()
+            for program in (work, web):
+                assert program.ended() == 0  # the worker waits for its job
                 assert "Traceback" not in program.text
     assert letters(settings) == [("ada@example.org", "Your order 1 at the tea-house")]
