@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, HTTPException
+from fastapi.dependencies import models
 from fastapi.routing import APIRoute
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
@@ -232,7 +233,12 @@ class Swallowing(APIRoute):
         return handle_itself
 
 
-@pytest.mark.parametrize("path", ["bare", "injected", "thread", "decorated"])
+# FastAPI sees through wrappers since it has this name. Before that it answers with a coroutine that
+# nobody awaits, whatever runs the endpoint.
+WRAPPED = ["decorated"] if hasattr(models, "_unwrapped_call") else []
+
+
+@pytest.mark.parametrize("path", ["bare", "injected", "thread", *WRAPPED])
 @pytest.mark.parametrize("scope", ["request", "call"])
 @pytest.mark.parametrize("is_included", [False, True])
 def test_route_class_that_handles_errors_itself(
