@@ -40,6 +40,7 @@ from lifescope.errors import (
     UnknownOverrideError,
     UnknownScopeError,
     UnresolvableAnnotationError,
+    UnusedProviderError,
     WrongLoopError,
     WrongValueError,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "UnknownOverrideError",
     "UnknownScopeError",
     "UnresolvableAnnotationError",
+    "UnusedProviderError",
     "WrongLoopError",
     "WrongValueError",
     "current_scope",

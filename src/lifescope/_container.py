@@ -233,5 +233,6 @@ def _order(scopes: Sequence[str]) -> ScopeOrder:
         raise errors.InvalidProviderError(
             name=f"scopes={names!r}",
             reason=f'needs at least one name, each once, and not "{TRANSIENT}"',
+            fix='name the scopes, the widest first: scopes=("app", "request", "call").',
         )
     return ScopeOrder(names)

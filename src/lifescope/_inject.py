@@ -64,9 +64,9 @@ def inject_from(container: object | None, function: _F, frame: types.FrameType) 
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise errors.InvalidProviderError(
             name=spell_callable(function),
-            reason="is a generator function, which @inject cannot wrap; inject into the function "
-            "that calls it",
+            reason="is a generator function, which @inject cannot wrap",
             place=place_of(function),
+            fix="inject into the function that calls it.",
         )
     injected = _Injected(container, function, local_names(function, frame))
     is_async = inspect.iscoroutinefunction(function)

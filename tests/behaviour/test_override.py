@@ -221,7 +221,7 @@ def test_unknown_key(log):
     assert isinstance(error, OverrideError)
     assert isinstance(error, LookupError)
     assert error.key.form is FakeMailer
-    assert [p.key.form for p in error.suggestions] == [Mailer]
+    assert [s.provider.key.form for s in error.suggestions] == [Mailer]
     assert "mailer()" in str(error)
     with pytest.raises(UnknownOverrideError):
         production(log).override(Annotated[Mailer, Named("other")], FakeMailer())

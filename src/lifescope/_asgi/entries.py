@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from lifescope._asgi.routes import Leaf, is_app, is_partial, leaves
-from lifescope._declare.signatures import entry_of, injected_names
+from lifescope._declare.signatures import entry_of, injected_names, names_of
 from lifescope._model.names import place_of, spell_callable
 from lifescope._model.provider import Entry, Link
 from lifescope._text import ROUTE
@@ -87,7 +87,12 @@ def _entries_of_dependant(dependant: Any, way: tuple[Link, ...]) -> Iterator[Ent
         if key is not None:  # the dependency behind an `Inject[T]`
             forms[name] = key
         else:
-            link = Link(spell_callable(function), place_of(function), parameter=name)
+            link = Link(
+                spell_callable(function),
+                place_of(function),
+                parameter=name,
+                signature=names_of(function),
+            )
             yield from _entries_of_dependant(each, (*way, link))
     if function is not None:
         yield from _entries_of_function(function, forms, way)
@@ -106,8 +111,13 @@ def _entries_of_function(
     elif inspect.isroutine(function):
         forgotten = sorted(injected_names(function, {}) - set(forms) - by_hand)
         if forgotten:
-            name, place = spell_callable(function), place_of(function)
-            raise NeverFilledError(name=name, parameters=forgotten, place=place, chain=way)
+            raise NeverFilledError(
+                name=spell_callable(function),
+                parameters=forgotten,
+                place=place_of(function),
+                chain=way,
+                signature=names_of(function),
+            )
 
 
 def _entries_of_handlers(handlers: Iterable[Any], way: tuple[Link, ...]) -> Iterator[Entry]:

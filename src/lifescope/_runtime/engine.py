@@ -18,7 +18,7 @@ from lifescope._declare.annotations import without_none
 from lifescope._declare.signatures import by_name, read_entry
 from lifescope._graph.graph import Graph
 from lifescope._graph.suggest import suggest
-from lifescope._graph.validate import edge_for
+from lifescope._graph.validate import edge_for, merge
 from lifescope._model.keys import Key
 from lifescope._model.names import Place
 from lifescope._model.provider import Edge, Entry, Kind, Parameter, Provider
@@ -187,20 +187,20 @@ class Engine:
         """The providers that endpoints ask for, if each of them can be filled in a request.
 
         Raises:
-            GraphError: Nothing provides a parameter; all of these are reported.
-            ScopeOrderError: One lives in a scope that is not open in a request.
+            GraphError: Nothing provides a parameter, or it lives in a scope that is not open in
+                a request; all of these are reported.
         """
         problems: list[errors.GraphError] = []
         fillers: list[Filler] = []
         for entry in entries:
             try:
-                fillers.append(Filler(self, entry))
+                filler = Filler(self, entry)
+                filler.opens(REQUEST)
+                fillers.append(filler)
             except errors.GraphError as error:
                 problems += error.problems
         if problems:
-            raise errors.GraphError.of(problems)
-        for filler in fillers:
-            filler.opens(REQUEST)
+            raise errors.GraphError.of(merge(problems))
         return [provider for filler in fillers for provider in filler.providers]
 
     def roots(self) -> list[Provider]:
@@ -307,12 +307,7 @@ class Engine:
         """
         filler = Filler(self, entry)
         if filler.scope is not None:
-            raise errors.ScopeOrderError(
-                key=None,
-                scope=filler.scope,
-                asked_in=self.graph.scopes.widest,
-                provider=f"what {entry} asks for",
-            )
+            raise filler.order_error(self.graph.scopes.widest)
 
     def _plan(self, name: str, provider: Provider, mode: Mode) -> _Function:
         function = self._by_mode.get((name, provider, mode))

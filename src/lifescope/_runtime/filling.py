@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lifescope import errors
 from lifescope._graph.validate import check_entry
-from lifescope._model.provider import Entry, Provider
+from lifescope._model.provider import Entry, Link, Provider
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._plan.planner import plan_entry
 from lifescope._plan.steps import Mode
@@ -91,8 +91,23 @@ class Filler:
         is_in_request = REQUEST in order and order.rank(scope) >= order.rank(REQUEST)
         if self.scope == CALL and (is_in_request or order.narrower(scope) == CALL):
             return True
-        raise errors.ScopeOrderError(
-            key=None, scope=self.scope, asked_in=scope, provider=str(self._narrowest)
+        raise self.order_error(scope)
+
+    def order_error(self, asked_in: str) -> errors.ScopeOrderError:
+        """What is wrong where the scope *asked_in* is open, and nothing narrower."""
+        graph, narrowest = self.engine.graph, self._narrowest
+        assert narrowest is not None
+        guilty = next(
+            edge
+            for edge in self._edges
+            if edge.provider is not None and narrowest in graph.needed([edge.provider])
+        )
+        return errors.ScopeOrderError(
+            key=guilty.parameter.key,
+            scope=narrowest.scope,
+            asked_in=asked_in,
+            provider=str(narrowest),
+            chain=[*self.entry.asked_by, Link.of(self.entry, guilty.parameter.name)],
         )
 
     async def fill(self, scope: OpenScope) -> dict[str, Any]:

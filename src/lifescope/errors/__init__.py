@@ -11,7 +11,9 @@ LifescopeError
 │   ├── AmbiguousContextManagerError to enter it or not to enter it?
 │   ├── UnknownScopeError            a scope that the container does not have
 │   ├── NeverFilledError             an endpoint whose injected parameters nobody fills
-│   └── InvalidProviderError         something that cannot be a provider
+│   ├── InvalidProviderError         something that cannot be a provider
+│   ├── ScopeOrderError              asked in a scope that is wider than the key's
+│   └── UnusedProviderError          nothing asks for it: a warning of `lifescope check`
 ├── NoScopeError                     no scope is open here (also LookupError)
 ├── WrongLoopError                   the scope belongs to another event loop (also RuntimeError)
 ├── ScopeClosedError                 the scope has ended
@@ -40,7 +42,6 @@ from lifescope.errors._asking import (
     NoScopeError,
     NotReadyError,
     ScopeClosedError,
-    ScopeOrderError,
     SuppliedValueError,
     WrongLoopError,
 )
@@ -54,9 +55,11 @@ from lifescope.errors._graph import (
     InvalidProviderError,
     MissingProviderError,
     NeverFilledError,
+    ScopeOrderError,
     UnannotatedError,
     UnknownScopeError,
     UnresolvableAnnotationError,
+    UnusedProviderError,
 )
 from lifescope.errors._lifetimes import (
     AcquisitionLoopError,
@@ -107,6 +110,7 @@ __all__ = [
     "UnknownOverrideError",
     "UnknownScopeError",
     "UnresolvableAnnotationError",
+    "UnusedProviderError",
     "WrongLoopError",
     "WrongValueError",
 ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lifescope import _text
 from lifescope._model.keys import Key
 from lifescope._model.names import Place
-from lifescope._model.provider import Provider
+from lifescope._model.provider import Suggestion
 from lifescope.errors._base import LifescopeError
 
 __all__ = ["LateOverrideError", "OverrideError", "UnknownOverrideError"]
@@ -17,28 +17,28 @@ class OverrideError(LifescopeError):
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class UnknownOverrideError(OverrideError, LookupError):
+class UnknownOverrideError(OverrideError, LookupError, code="LS401"):
     """Raised when the key that is to be overridden has no provider.
 
     Attributes:
         key: The key.
-        suggestions: Providers whose keys are close to it.
+        suggestions: What is close to it, and how.
     """
 
     key: Key
-    suggestions: Sequence[Provider] = ()
+    suggestions: Sequence[Suggestion] = ()
 
-    def __str__(self) -> str:
-        return _text.join(
+    def _report(self) -> _text.Report:
+        close = [f"{_text.keys(s.provider)}, provided by {s.provider}" for s in self.suggestions]
+        return _text.Report(
             f"nothing provides {self.key}, so it cannot be overridden",
-            _text.bullets(
-                "Did you mean:", [f"{_text.keys(p)}, provided by {p}" for p in self.suggestions]
-            ),
+            lists=[("Close to it:", close)],
+            fixes=["override what is provided, under the key with which it is asked for."],
         )
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class LateOverrideError(OverrideError):
+class LateOverrideError(OverrideError, code="LS402"):
     """Raised when a container is overridden while an app scope of it is open.
 
     Attributes:
@@ -49,11 +49,13 @@ class LateOverrideError(OverrideError):
     keys: Sequence[Key]
     opened_at: Place | None = None
 
-    def __str__(self) -> str:
+    def _report(self) -> _text.Report:
         opened = f" (opened at {self.opened_at})" if self.opened_at else ""
-        return (
+        return _text.Report(
             f"{', '.join(map(str, self.keys))} cannot be overridden now: an app scope of this "
-            f"container is open{opened}\n\n"
-            f"  Override before the app starts: with container.override(...), TestClient(app) as "
-            f"client: ..."
+            f"container is open{opened}",
+            fixes=[
+                "override before the app starts:\n"
+                "with container.override(...), TestClient(app) as client: ...",
+            ],
         )
