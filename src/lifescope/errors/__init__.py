@@ -17,7 +17,6 @@ LifescopeError
 ├── NoScopeError                     no scope is open here (also LookupError)
 ├── WrongLoopError                   the scope belongs to another event loop (also RuntimeError)
 ├── ScopeClosedError                 the scope has ended
-├── ScopeOrderError                  asked in a scope that is wider than the key's
 ├── SuppliedValueError               a scope was opened with other values than the declared ones
 ├── NotReadyError                    asked without awaiting for something that must be awaited
 ├── LifespanNotRunError              a request came, but no lifespan is running for it
