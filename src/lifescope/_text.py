@@ -20,6 +20,7 @@ __all__ = [
     "below",
     "branch",
     "brief",
+    "chain",
     "join",
     "keys",
     "numbered",
@@ -80,7 +81,7 @@ class Report:
 def brief(report: Report, code: str, style: Style = PLAIN) -> str:
     """What is wrong, and where; nothing else."""
     asking = [link for link in report.chain if link.parameter] or report.chain
-    where = _chain(asking[-1:], report.caret, style)
+    where = chain(asking[-1:], report.caret, style)
     lists = [_bullets(title, items) for title, items in report.lists[:1]]
     title = _title(report.title, code, style)
     return "\n".join([title, *([where] if where else lists)])
@@ -90,7 +91,7 @@ def write(report: Report, code: str = "", style: Style = PLAIN) -> str:
     """The text of a report; *code* stands before its title."""
     return join(
         _title(report.title, code, style),
-        _chain(report.chain, report.caret, style),
+        chain(report.chain, report.caret, style),
         *(_bullets(title, items) for title, items in report.lists),
         _fixes(report.fixes, style),
     )
@@ -181,7 +182,7 @@ class _Row:
     width: int = 0
 
 
-def _chain(links: Sequence[Link], caret: str, style: Style) -> str:
+def chain(links: Sequence[Link], caret: str = "", style: Style = PLAIN) -> str:
     """A line for each step; under the parameter of the last one, *caret*.
 
     The places stand behind the steps, or where that is too wide, below them.

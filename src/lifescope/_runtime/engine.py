@@ -81,7 +81,7 @@ class Engine:
             current_task=loops.current_task,
             elsewhere=self._run_elsewhere,
             landed=_landed,
-            failed=_failed,
+            failed=self._failed,
             not_ready=_not_ready,
             check_value=check_value,
             target_of=target_of,
@@ -349,6 +349,9 @@ class Engine:
             self._elsewhere[compiled.plan] = function
         return await function(scope)
 
+    def _failed(self, compiled: Compiled, scope: OpenScope, error: BaseException) -> None:
+        describe_failure(self.graph, compiled, scope._flights, scope.name, error)
+
     # --- calling functions ----------------------------------------------------------------
 
     async def call(
@@ -414,10 +417,6 @@ async def _called(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
 
 def _landed(flight: Any, value: Any) -> None:
     flight.land(value)
-
-
-def _failed(compiled: Compiled, scope: OpenScope, error: BaseException) -> None:
-    describe_failure(compiled, scope._flights, scope.name, error)
 
 
 def _not_ready(compiled: Compiled, provider: Provider) -> errors.NotReadyError:
