@@ -14,6 +14,9 @@ __all__ = ["suggest"]
 
 _AT_MOST = 3
 
+_SHORTEST = 4
+_ALIKE = 0.75
+
 _ORDER = list(Nearness)
 """The closest first."""
 
@@ -21,8 +24,9 @@ _ORDER = list(Nearness)
 def suggest(key: Key, providers: Sequence[Provider]) -> list[Suggestion]:
     """At most three providers whose keys are close to *key*, the closest first."""
     found = [Suggestion(p, Nearness.LEFT_OUT) for p in _left_out(key, providers)]
+    matcher = difflib.SequenceMatcher(None, "", spell(key.form).lower())
     for provider in providers:
-        rated = [nearness for other in provider.keys if (nearness := _nearness(key, other))]
+        rated = [n for other in provider.keys if (n := _nearness(key, other, matcher))]
         if rated:
             found.append(Suggestion(provider, min(rated, key=_ORDER.index)))
     return sorted(found, key=lambda each: _ORDER.index(each.nearness))[:_AT_MOST]
@@ -53,7 +57,9 @@ def _may_provide(declaration: Any, key: Key) -> bool:
     return target is key.form or name in f"{declaration.provides}{annotation}"
 
 
-def _nearness(wanted: Key, offered: Key) -> Nearness | None:
+def _nearness(
+    wanted: Key, offered: Key, matcher: "difflib.SequenceMatcher[str]"
+) -> Nearness | None:
     """How *offered* is close to *wanted*; None if it is not."""
     if wanted.form == offered.form:
         return Nearness.OTHER_NAME
@@ -63,8 +69,7 @@ def _nearness(wanted: Key, offered: Key) -> Nearness | None:
     ours, theirs = spell(wanted.form), spell(offered.form)
     if ours == theirs:
         return Nearness.SPELLED_ALIKE
-    close = difflib.SequenceMatcher(None, ours.lower(), theirs.lower()).ratio() > 0.75
-    return Nearness.SIMILAR if close or _contains(ours, theirs) else None
+    return Nearness.SIMILAR if _is_similar(ours, theirs, matcher) else None
 
 
 def _related(wanted: Any, offered: Any) -> Nearness | None:
@@ -98,6 +103,14 @@ def _members(cls: type) -> set[str]:
     return {*vars(cls), *annotations}
 
 
-def _contains(ours: str, theirs: str) -> bool:
+def _is_similar(ours: str, theirs: str, matcher: "difflib.SequenceMatcher[str]") -> bool:
+    """Whether one may have been written for the other; short names are similar to too many."""
     shorter, longer = sorted((ours, theirs), key=len)
-    return len(shorter) >= 4 and shorter in longer
+    if len(shorter) < _SHORTEST:
+        return False
+    if shorter in longer:
+        return True
+    matcher.set_seq1(theirs.lower())
+    # The quick ones are never smaller, and rule out nearly all.
+    ratios = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
+    return all(ratio() > _ALIKE for ratio in ratios)

@@ -20,6 +20,9 @@ __all__ = ["build", "check_entry", "edge_for", "merge"]
 
 _Edges = Mapping[Provider, tuple[Edge, ...]]
 
+_WITH_SUGGESTIONS = 20
+"""Where more is missing than this, a module was forgotten; names that are alike help nobody."""
+
 
 def build(
     declared: Sequence[Provider],
@@ -150,10 +153,15 @@ def _missing(graph: Graph, gaps: Iterable[_Gap]) -> list[errors.GraphError]:
     by_key: dict[Key, list[_Gap]] = {}
     for gap in gaps:
         by_key.setdefault(gap.key, []).append(gap)
-    return [_missing_key(graph, key, same) for key, same in by_key.items()]
+    return [
+        _missing_key(graph, key, same, is_first=number < _WITH_SUGGESTIONS)
+        for number, (key, same) in enumerate(by_key.items())
+    ]
 
 
-def _missing_key(graph: Graph, key: Key, gaps: list[_Gap]) -> errors.MissingProviderError:
+def _missing_key(
+    graph: Graph, key: Key, gaps: list[_Gap], *, is_first: bool
+) -> errors.MissingProviderError:
     first, *rest = sorted(gaps, key=lambda gap: len(gap.chain))
     # What it is to live in, if it is to fit all who ask: nothing narrower than the widest.
     scopes = {gap.asker.scope for gap in gaps if gap.asker is not None} - {TRANSIENT}
@@ -162,7 +170,9 @@ def _missing_key(graph: Graph, key: Key, gaps: list[_Gap]) -> errors.MissingProv
         key=key,
         chain=first.chain,
         others=[gap.chain for gap in rest],
-        suggestions=suggest(key, [p for p in graph.declared if p is not first.asker]),
+        suggestions=suggest(key, [p for p in graph.declared if p is not first.asker])
+        if is_first
+        else (),
         scope=widest,
     )
 

@@ -56,7 +56,7 @@ class _Note(str):
         links: From whoever asked inwards; the last is what was being acquired.
     """
 
-    __slots__ = ("links", "headline")
+    __slots__ = ("headline", "links")
 
     headline: str
     links: tuple[Link, ...]

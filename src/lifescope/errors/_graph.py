@@ -31,6 +31,9 @@ __all__ = [
 _IN_FULL = 5
 """Of more problems than this, the others are only named, with their places."""
 
+_NAMED = 15
+"""More than this are only counted."""
+
 _OTHERS = 1
 """Of the others who ask for the same, so many are shown."""
 
@@ -70,17 +73,19 @@ class GraphError(LifescopeError, code="LS100"):
         return problems[0] if len(problems) == 1 else cls(problems)
 
     def describe(self, *, colour: bool = False) -> str:
-        """The text of all problems, numbered; of many, the first ones in full."""
+        """The text of all problems, numbered; of many, the first in full, and the rest counted."""
         if not self._problems:
             return super().describe(colour=colour)
         style = _text.COLOUR if colour else _text.PLAIN
         texts = [
             (_text.write if number < _IN_FULL else _text.brief)(p._report(), p.code, style)
-            for number, p in enumerate(self.problems)
+            for number, p in enumerate(self.problems[:_NAMED])
         ]
-        title = _text.write(_text.Report(f"{len(texts)} problems"), self.code, style)
+        title = _text.write(_text.Report(f"{len(self.problems)} problems"), self.code, style)
+        rest = len(self.problems) - _NAMED
+        counted = f"... and {rest:,} more, in the error's `problems`" if rest > 0 else ""
         more = style.paint("faint", f"More on each: lifescope explain {self.problems[0].code}")
-        return _text.join(title, _text.numbered(texts), more)
+        return _text.join(title, _text.numbered(texts), counted, more)
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
