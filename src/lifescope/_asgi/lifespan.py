@@ -25,7 +25,7 @@ from lifescope._asgi.protocol import AsgiApp, AsgiScope, Message, Receive, Send,
 from lifescope._asgi.settings import Settings
 from lifescope._model.provider import Provider
 from lifescope._runtime import binding, guards, loops
-from lifescope._runtime.engine import Engine
+from lifescope._runtime.engine import InForce
 from lifescope._runtime.opening import Opening
 from lifescope._runtime.shield import finish, stood_at
 from lifescope._runtime.starting import say_progress, start
@@ -40,7 +40,7 @@ class Lifespan:
     """One run of the lifespan protocol, in the server's task.
 
     Args:
-        engine: Of the container, as it is now.
+        in_force: What the app scope is opened with.
         factory: Gives the app.
         settings: What the user has said.
         ready: Called when requests can be served.
@@ -50,7 +50,7 @@ class Lifespan:
 
     def __init__(
         self,
-        engine: Engine,
+        in_force: InForce,
         factory: AppFactory,
         settings: Settings,
         ready: Callable[[Live], None],
@@ -58,7 +58,8 @@ class Lifespan:
         *,
         to_caller: bool = False,
     ) -> None:
-        self._engine = engine
+        self._in_force = in_force
+        self._engine = in_force.engine
         self._factory = factory
         self._settings = settings
         self._ready = ready
@@ -129,7 +130,7 @@ class Lifespan:
 
     async def _in_app_scope(self, asgi_scope: AsgiScope, before: Context) -> None:
         engine, settings = self._engine, self._settings
-        async with Opening(lambda: engine, None, None, settings.values) as scope:
+        async with Opening(lambda: self._in_force, None, None, settings.values) as scope:
             scope._guard = scope._guard or guards.enter_early(loops.current_task())
             scope.on_crash = self._crashed
             scope.stop_timeout = settings.stop_timeout

@@ -10,6 +10,8 @@ from lifescope import errors
 from lifescope._asgi.connections import Connection
 from lifescope._asgi.protocol import AsgiApp, AsgiScope
 from lifescope._runtime import binding, guards, loops
+from lifescope._runtime.overlays import overlays_of
+from lifescope._runtime.running import Running
 from lifescope._runtime.scope import OpenScope
 from lifescope._runtime.startup import Startup
 
@@ -38,7 +40,8 @@ class Live:
         loop: What identifies its event loop.
         key: Under which requests find it in their state; given by the root when it is ready.
         is_ready: Whether it takes connections.
-        running: The connections that are being served, and background work.
+        target: The app scope in which requests are opened; that of an override, if there is one.
+        running: The connections that are being served in it, and background work.
     """
 
     app: AsgiApp
@@ -51,15 +54,34 @@ class Live:
         self.state = state
         self.startup = startup
         self.loop = loops.loop_token()
-        self.running = scope.running
         self.changes: list[binding.Change] = []
         # Found out once, and not for each request.
-        self.open_request = scope._engine.request_opener()
-        self.work = scope.running.work
         self.current_task = loops.task_getter()
-        self.needs_guard: Callable[[Any], bool] | None = None
-        if scope._engine.releases_in_requests() or loops.is_trio():  # trio cancels by them
-            self.needs_guard = loops.level_cancellation_test()
+        self._is_below_a_cancel_scope = loops.level_cancellation_test()
+        self._is_trio = loops.is_trio()  # it cancels by them
+        self.target: OpenScope
+        self.running: Running
+        self.open_request: Callable[[OpenScope, object], OpenScope]
+        self.needs_guard: Callable[[Any], bool] | None
+        self._serve_in(scope)
+        overlays_of(scope).listeners.append(self._overridden)
+
+    def _serve_in(self, target: OpenScope) -> None:
+        """Open the scopes of requests in *target*: the app scope, or one above it."""
+        engine = target._engine
+        self.open_request = engine.request_opener()
+        needs_guard = engine.releases_in_requests() or self._is_trio
+        self.needs_guard = self._is_below_a_cancel_scope if needs_guard else None
+        self.running = target.running
+        self.target = target
+
+    def _overridden(self) -> None:
+        """An override has begun, or ended."""
+        overlays = overlays_of(self.scope)
+        self._serve_in(overlays.for_all())
+        if overlays.has_local:
+            self.needs_guard = self._is_below_a_cancel_scope
+            self.open_request = lambda _, task: _open_request(overlays.in_force(), task)
 
     @property
     def phase(self) -> Phase:
@@ -85,7 +107,7 @@ class Live:
         """A guard for a request scope, and those of the user's own around it."""
         guard = guards.enter()
         for scope in request.outwards():
-            if scope is self.scope:
+            if scope.parent is None:
                 break
             scope._guard = guard
         request.is_untouched = False
@@ -93,7 +115,9 @@ class Live:
 
     def has_ended_at_once(self, request: OpenScope) -> bool:
         """Close a request scope that has nothing to release; False if it has to be closed."""
-        if request.applied is not None or request.parent is not self.scope:
+        if request.applied is not None:
+            return False
+        if request.parent is None or request.parent.parent is not None:
             return False
         return request.close_at_once(None)
 
@@ -132,7 +156,7 @@ class Live:
     async def _close(self, scope: OpenScope, error: BaseException | None) -> None:
         """Close a request scope, and any of the user's own between it and the app scope."""
         parent = scope.parent
-        if parent is None or parent is self.scope:
+        if parent is None or parent.parent is None:
             if not scope.close_at_once(error):
                 await scope.close(error)
             return
@@ -144,3 +168,7 @@ class Live:
             await self._close(parent, error or failure)
             raise
         await self._close(parent, error)
+
+
+def _open_request(app: OpenScope, task: object) -> OpenScope:
+    return app._engine.request_opener()(app, task)

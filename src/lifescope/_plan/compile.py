@@ -190,7 +190,7 @@ class _Writer:
             return
         self.out.line(f"{step.variable} = {home}.{step.slot}")
         with self.out.block(f"if {step.variable} is MISSING"):
-            if step.hops or step.provider.kind in _HANDED_IN:
+            if step.hops or step.provider.kind in _ASKED_FOR:
                 self._ask(step, home)
             elif step.nested:
                 self._make_with_nested(step)
@@ -212,6 +212,10 @@ class _Writer:
         provider = self.out.bind(step.variable.upper(), step.provider)
         if step.provider.kind in _HANDED_IN:
             self.out.line(f"{step.variable} = {home}._supply({provider})")
+        elif not step.hops:
+            now = self.mode is Mode.NOW
+            call = f"_share_now({provider})" if now else f"_share({provider})"
+            self.out.line(f"{step.variable} = {'' if now else 'await '}{home}.{call}")
         elif self.mode is Mode.NOW:
             self.out.line(f"{step.variable} = {home}._acquire_now({provider})")
         else:
@@ -336,6 +340,7 @@ class _Writer:
 
 
 _HANDED_IN = (Kind.SUPPLIED, Kind.VALUE)
+_ASKED_FOR = (*_HANDED_IN, Kind.SHARED)
 
 _ENTER = {
     Kind.GENERATOR: "next(handle)",

@@ -8,6 +8,7 @@ import types
 import weakref
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -32,15 +33,30 @@ from lifescope._runtime.failures import describe_failure
 from lifescope._runtime.filling import Filler
 from lifescope._runtime.handed_in import HandedIn
 from lifescope._runtime.opening import Opening
+from lifescope._runtime.overlays import OverlayScope
 from lifescope._runtime.owners import check_value
 from lifescope._runtime.relations import private_scope_class, relate
 from lifescope._runtime.running import Running
 from lifescope._runtime.scope import NO_TASK, OpenScope
 from lifescope._runtime.threads import target_of
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "InForce"]
+
+_NOTHING: Mapping[Key, Any] = {}
 
 _Function = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What an app scope is opened with.
+
+    Attributes:
+        ready: The objects that are there already.
+    """
+
+    engine: "Engine"
+    ready: Mapping[Key, Any]
 
 
 class Engine:
@@ -48,7 +64,7 @@ class Engine:
 
     Args:
         graph: Checked; no problems.
-        values: Objects that are there from the start of the app scope.
+        ready: The keys of objects that are there from the start of the app scope.
         container: Whose engine it is, as scopes are to tell it.
         apps: The open app scopes of the container; new ones are added.
         overridden: Keys whose provider was replaced by an override.
@@ -57,7 +73,7 @@ class Engine:
     def __init__(
         self,
         graph: Graph,
-        values: Mapping[Key, Any],
+        ready: Collection[Key],
         container: object,
         apps: "weakref.WeakSet[OpenScope]",
         overridden: Collection[Key] = (),
@@ -65,8 +81,10 @@ class Engine:
         self.graph = graph
         self._apps = apps
         self.slots = Slots(graph.providers, self._add_slot)
-        self.handed_in = HandedIn(graph, self.slots, values, overridden)
+        self.handed_in = HandedIn(graph, self.slots, ready, overridden)
+        self._alone = InForce(self, {})
         self._classes: dict[str, type[OpenScope]] = {}
+        self._overlay_class: type[OverlayScope] | None = None
         self._by_mode: dict[tuple[str, Provider, Mode], _Function] = {}
         self._elsewhere: dict[Plan, _Function] = {}
         self._called: weakref.WeakKeyDictionary[Any, dict[Any, Filler]] = (
@@ -100,16 +118,21 @@ class Engine:
         place: Place | None,
         *,
         in_own_task: bool = True,
+        ready: Mapping[Key, Any] = _NOTHING,
     ) -> list[OpenScope]:
         """Open scopes from *parent* inwards to *name*, outermost first; the last is *name*.
 
-        The check of names and values comes first, so that nothing is open after an error.
+        The check of names and values comes first, so that nothing is open after an error. An
+        app scope begins with what is *ready*.
         """
         names = self._names_to_open(parent, name)
         given = self.handed_in.check(names[-1], values)
         opened: list[OpenScope] = []
         for each in names:
-            parent = self.open_one(each, parent, in_own_task=in_own_task)
+            if parent is None:
+                parent = self._open_app(each, ready)
+            else:
+                parent = self.open_one(each, parent, in_own_task=in_own_task)
             parent.opened_at = place
             opened.append(parent)
         for provider, value in given.items():
@@ -117,12 +140,8 @@ class Engine:
         binding.note_outside(opened[0], binding.current.get(None))
         return opened
 
-    def open_one(
-        self, name: str, parent: OpenScope | None, *, in_own_task: bool = True
-    ) -> OpenScope:
+    def open_one(self, name: str, parent: OpenScope, *, in_own_task: bool = True) -> OpenScope:
         """An open scope with nothing in it; without a task of its own, all is made in owners."""
-        if parent is None:
-            return self._open_app(name)
         if parent.closed:
             raise parent.closed_error(f'a scope "{name}"')
         parent.check_loop("a scope inside it")
@@ -160,7 +179,11 @@ class Engine:
         self, parent: OpenScope, name: str | None, values: Mapping[Any, Any], frame: types.FrameType
     ) -> Opening:
         """What opens a scope inside *parent* by hand, and says that the caller's *frame* did."""
-        return Opening(lambda: self, parent, name, values, frame=frame)
+        return Opening(self.alone, parent, name, values, frame=frame)
+
+    def alone(self) -> InForce:
+        """Itself, where scopes are opened inside of others."""
+        return self._alone
 
     def eager_providers(self, roots: Iterable[Provider]) -> list[Provider]:
         """What is made when an app scope opens: what says `eager=True`, and what *roots* need.
@@ -208,7 +231,17 @@ class Engine:
         later = {provider.leads_to for provider in self.graph.providers}
         return [provider for provider in self.graph.providers if provider not in later]
 
-    def _open_app(self, name: str) -> OpenScope:
+    def open_above(self, base: OpenScope, ready: Mapping[Key, Any]) -> OverlayScope:
+        """An app scope that shares with *base* all that this graph says is shared."""
+        cls = self._overlay_class
+        if cls is None:
+            widest = self._classes[self.graph.scopes.widest]
+            cls = self._overlay_class = type("OpenScope", (OverlayScope, widest), {})
+        overlay: OverlayScope = cls(base)
+        self.handed_in.start(overlay, ready)
+        return overlay
+
+    def _open_app(self, name: str, ready: Mapping[Key, Any]) -> OpenScope:
         # Without a task of its own: whoever asks, context managers get owner tasks.
         scope = self._classes[name](None, NO_TASK)
         scope.context = binding.snapshot()
@@ -217,7 +250,7 @@ class Engine:
         scope.loop = loops.loop_token()
         scope.token = current_token()
         scope.mark_level()
-        self.handed_in.start(scope)
+        self.handed_in.start(scope, ready)
         self._apps.add(scope)
         return scope
 

@@ -17,6 +17,7 @@ from weakref import ref
 from anyio import CancelScope, current_effective_deadline, sleep
 
 __all__ = [
+    "call_in",
     "cancel",
     "cancel_scope_around",
     "current_task",
@@ -119,6 +120,12 @@ def spawn(function: Callable[[], Awaitable[None]], context: Context) -> object:
     if (trio := _trio()) is not None:
         return trio.spawn_system_task(function, context=context)
     return asyncio.get_running_loop().create_task(_run(function), context=context)
+
+
+def call_in(token: Any, function: Callable[[], object]) -> None:
+    """Have the event loop of a `loop_token` call *function* soon, from whichever thread."""
+    soon = token.call_soon_threadsafe if hasattr(token, "call_soon") else token.run_sync_soon
+    soon(function)
 
 
 def every(seconds: float, function: Callable[[], None]) -> Callable[[], None]:

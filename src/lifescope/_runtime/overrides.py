@@ -5,32 +5,78 @@ import functools
 import inspect
 import threading
 import weakref
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Self, TypeVar, cast
 
 from lifescope import errors
 from lifescope._declare.registry import declaration_of, read
 from lifescope._graph.graph import Graph
+from lifescope._graph.share import shared
 from lifescope._graph.suggest import suggest
 from lifescope._graph.validate import build
 from lifescope._model.keys import Key, list_of
-from lifescope._model.provider import Kind, Provider
+from lifescope._model.provider import Declaration, Kind, Provider
 from lifescope._model.scopes import ScopeOrder
-from lifescope._runtime.engine import Engine
+from lifescope._runtime.engine import Engine, InForce
+from lifescope._runtime.overlays import LOCAL, Overlays, OverlayScope, overlays_of
 from lifescope._runtime.scope import OpenScope
 
 __all__ = ["Engines", "Override", "checked", "value_provider"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_Layer = dict[Key, Provider]
+_Shape = frozenset[tuple[Key, Declaration | None]]
+
+_MOST_KEPT = 64
+"""Engines with overrides, for each engine without: the oldest goes first."""
+
+
+class Layer:
+    """The replacements of one override, while it is entered.
+
+    Attributes:
+        replaced: Key to the declaration of a provider, or to None for an object. Of two layers
+            that are equal here, only the objects differ: one engine does for both.
+        ready: Key to object.
+        is_local: It holds for the context in which it was entered.
+        engines: Whose they are.
+    """
+
+    def __init__(self, engines: "Engines", replacements: Mapping[Key, Any], *, local: bool) -> None:
+        self.engines = engines
+        self.replaced = {key: declaration_of(value) for key, value in replacements.items()}
+        self.ready = {key: replacements[key] for key, own in self.replaced.items() if own is None}
+        self.is_local = local
+
+    @property
+    def shape(self) -> _Shape:
+        """What tells its engine from others."""
+        return frozenset(self.replaced.items())
+
+
+class _Setup:
+    """An engine, and those that are the same but for some overrides.
+
+    Attributes:
+        declared: The providers, none of them shared with an app scope below.
+        ready: The keys of objects that are there already.
+    """
+
+    def __init__(
+        self, engine: Engine, declared: Sequence[Provider], ready: Collection[Key]
+    ) -> None:
+        self.engine = engine
+        self.declared = declared
+        self.ready = ready
+        self.others: dict[tuple[_Shape, bool], _Setup] = {}
 
 
 class Engines:
-    """The engine of a container, and the one in force while overrides are.
+    """The engine of a container, and those in force while overrides are.
 
-    Overrides apply to the app scopes that are opened while they are in force. They hold for
-    every thread and event loop, so that a server in another thread sees them too.
+    An override holds for the app scopes that are opened while it is in force; above those that
+    are open already it puts overlays.
     """
 
     def __init__(
@@ -40,91 +86,138 @@ class Engines:
         self._values = dict(values)
         self._container = container
         self._apps: weakref.WeakSet[OpenScope] = weakref.WeakSet()
-        self._lock = threading.Lock()
-        self._base = Engine(graph, values, container, self._apps)
-        self._layers: list[_Layer] = []
-        self._in_force = self._base
+        self._lock = threading.RLock()
+        self._layers: list[Layer] = []
+        base = Engine(graph, self._values, container, self._apps)
+        self._base = _Setup(base, graph.declared, self._values)
+        self._setups: weakref.WeakKeyDictionary[Engine, _Setup] = weakref.WeakKeyDictionary()
+        self._setups[base] = self._base
 
-    @property
-    def current(self) -> Engine:
-        """The engine for an app scope that is opened now."""
-        return self._in_force
+    def current(self) -> InForce:
+        """With what an app scope is opened now, from here."""
+        layers = self._in_force()
+        if not layers:
+            return InForce(self._base.engine, self._values)
+        setup, ready = self._base, dict(self._values)
+        with self._lock:
+            for layer in layers:
+                setup = self._other(setup, layer, is_above=False)
+                ready = {k: v for k, v in ready.items() if k not in layer.replaced} | layer.ready
+        return InForce(setup.engine, ready)
 
-    def layer(self, replacements: Mapping[Key, Any]) -> _Layer:
-        """Providers for *replacements*, checked to fit into the graph as it is now.
+    def _in_force(self) -> list[Layer]:
+        local = [each for each in LOCAL.get() if isinstance(each, Layer) and each.engines is self]
+        return [*self._layers, *local]
+
+    def layer(self, replacements: Mapping[Key, Any], *, local: bool) -> Layer:
+        """What *replacements* are, checked to fit into the graph as it is now.
 
         Raises:
             UnknownOverrideError: Nothing provides one of the keys.
             GraphError: A replacement does not fit into the graph.
         """
-        graph = self._in_force.graph
+        engine = self.current().engine
         for key in replacements:
-            if graph.find(key) is None:
-                raise errors.UnknownOverrideError(key=key, suggestions=suggest(key, graph.declared))
-        layer = {key: _replacement(key, value, self._scopes) for key, value in replacements.items()}
-        self._engine_with([*self._layers, layer])
+            if engine.graph.find(key) is None:
+                suggestions = suggest(key, engine.graph.declared)
+                raise errors.UnknownOverrideError(key=key, suggestions=suggestions)
+        layer = Layer(self, replacements, local=local)
+        with self._lock:
+            self._other(self._setups[engine], layer, is_above=False)
         return layer
 
-    def push(self, layer: _Layer) -> None:
-        """Put *layer* in force for app scopes that are opened from now on.
-
-        Raises:
-            LateOverrideError: An app scope of the container is open.
-        """
+    def push(self, layer: Layer) -> None:
+        """Put *layer* in force: for new app scopes, and above those that are open."""
         with self._lock:
-            opened = [scope for scope in self._apps if not scope.closed]
-            if opened:
-                raise errors.LateOverrideError(keys=list(layer), opened_at=opened[0].opened_at)
-            self._in_force = self._engine_with([*self._layers, layer])
-            self._layers.append(layer)
+            for app in self._open_apps():
+                overlays_of(app).push(layer, partial(self._above, layer), local=layer.is_local)
+            if layer.is_local:
+                LOCAL.set((*LOCAL.get(), layer))
+            else:
+                self._layers.append(layer)
 
-    def pop(self, layer: _Layer) -> None:
-        """End exactly *layer*, whatever has been put in force since."""
+    def pop(self, layer: Layer) -> list[tuple[Overlays, list[OverlayScope]]]:
+        """End exactly *layer*, whatever has been put in force since; what then has to be closed."""
         with self._lock:
+            LOCAL.set(tuple(other for other in LOCAL.get() if other is not layer))
             self._layers = [other for other in self._layers if other is not layer]
-            self._in_force = self._engine_with(self._layers) if self._layers else self._base
+            return [
+                (app.overlays, app.overlays.pop(layer, self._above))
+                for app in self._open_apps()
+                if app.overlays is not None
+            ]
 
-    def _engine_with(self, layers: list[_Layer]) -> Engine:
-        replaced: _Layer = {}
-        for layer in layers:
-            replaced |= layer
-        providers = [*_without(self._base.graph.declared, replaced), *replaced.values()]
-        values = {key: value for key, value in self._values.items() if key not in replaced}
-        values |= {p.key: p.value for p in replaced.values() if p.kind is Kind.VALUE}
-        graph = checked(providers, self._scopes, replaced)
-        return Engine(graph, values, self._container, self._apps, replaced)
+    def _open_apps(self) -> list[OpenScope]:
+        return [app for app in self._apps if not app.closed]
+
+    def _above(self, layer: Any, base: OpenScope) -> OverlayScope:
+        """An overlay above *base*, an app scope, in which *layer* holds."""
+        setup = self._other(self._setups[base._engine], layer, is_above=True)
+        return setup.engine.open_above(base, layer.ready)
+
+    def _other(self, setup: _Setup, layer: Layer, *, is_above: bool) -> _Setup:
+        """*setup* with *layer*; all of it, or what is *above* an app scope of that."""
+        found = setup.others.get((layer.shape, is_above))
+        if found is None:
+            while len(setup.others) >= _MOST_KEPT:  # fakes that are local functions
+                del setup.others[next(iter(setup.others))]
+            found = self._make(setup, layer, is_above=is_above)
+            setup.others[layer.shape, is_above] = found
+            self._setups[found.engine] = found
+        return found
+
+    def _make(self, setup: _Setup, layer: Layer, *, is_above: bool) -> _Setup:
+        replacing = [_replacement(key, own, self._scopes) for key, own in layer.replaced.items()]
+        declared = [*_without(setup.declared, layer.replaced), *replacing]
+        ready = {*layer.ready, *(key for key in setup.ready if key not in layer.replaced)}
+        undecorated = {*setup.engine.graph.overridden, *layer.replaced}
+        graph = checked(declared, self._scopes, undecorated)
+        if is_above:
+            pairs = zip(setup.declared, setup.engine.graph.declared, strict=True)
+            twins = {id(provider): below for provider, below in pairs}
+            over = [*shared(graph, declared, replacing)]
+            graph = checked([_on(each, twins) for each in over], self._scopes, undecorated)
+        engine = Engine(graph, ready, self._container, self._apps, undecorated)
+        return _Setup(engine, declared, ready)
 
 
 class Override:
     """A replacement of providers while it is entered; `container.override` returns it.
 
-    A context manager (`with` and `async with` alike), and a decorator for functions and
-    coroutine functions.
+    A context manager (`with` and `async with`), and a decorator for functions and coroutine
+    functions. `async with` has released everything that was made for it when the block is left;
+    `with` has it released as soon as the event loop gets to it.
     """
 
-    def __init__(self, engines: Engines, replacements: Mapping[Key, Any]) -> None:
+    def __init__(
+        self, engines: Engines, replacements: Mapping[Key, Any], *, local: bool = False
+    ) -> None:
         self._engines = engines
-        self._layer = engines.layer(replacements)
-        self._entered: list[_Layer] = []
+        self._replacements = replacements
+        self._local = local
+        engines.layer(replacements, local=local)
+        self._entered: list[Layer] = []
 
     def __enter__(self) -> Self:
         """Put the replacements in force."""
-        layer = dict(self._layer)  # entered twice, it is two layers
+        layer = self._engines.layer(self._replacements, local=self._local)
         self._engines.push(layer)
         self._entered.append(layer)
         return self
 
     def __exit__(self, *_: object) -> None:
         """End them."""
-        self._engines.pop(self._entered.pop())
+        for overlays, ended in self._engines.pop(self._entered.pop()):
+            overlays.close_soon(ended)
 
     async def __aenter__(self) -> Self:
         """Put the replacements in force."""
         return self.__enter__()
 
     async def __aexit__(self, *_: object) -> None:
-        """End them."""
-        self.__exit__()
+        """End them, and wait until everything that was made for them is released."""
+        for overlays, ended in self._engines.pop(self._entered.pop()):
+            await overlays.close(ended)
 
     def __call__(self, function: _F, /) -> _F:
         """Put the replacements in force whenever *function* runs."""
@@ -140,14 +233,14 @@ class Override:
 
     def _around_coroutine(self, function: Callable[..., Any]) -> Callable[..., Any]:
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with self:
+            async with self:
                 return await function(*args, **kwargs)
 
         return wrapper
 
     def _around_async_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with self:
+            async with self:
                 async with aclosing(function(*args, **kwargs)) as items:
                     async for item in items:
                         yield item
@@ -182,16 +275,15 @@ def checked(providers: list[Provider], scopes: ScopeOrder, replaced: Collection[
     return graph
 
 
-def value_provider(key: Key, value: Any, scopes: ScopeOrder) -> Provider:
+def value_provider(key: Key, scopes: ScopeOrder) -> Provider:
     """A provider for an object that is there already; it is never released."""
-    return Provider((key,), scopes.widest, Kind.VALUE, type(None), value=value)
+    return Provider((key,), scopes.widest, Kind.VALUE, type(None))
 
 
-def _replacement(key: Key, replacement: Any, scopes: ScopeOrder) -> Provider:
-    """A marked function or class, or a record of `provider(...)`, is a provider; else a value."""
-    declaration = declaration_of(replacement)
+def _replacement(key: Key, declaration: Declaration | None, scopes: ScopeOrder) -> Provider:
+    """The provider for *key* that is declared; without a declaration, for an object."""
     if declaration is None:
-        return value_provider(key, replacement, scopes)
+        return value_provider(key, scopes)
     providers, problems = read([dataclasses.replace(declaration, provides=(key,), name=None)])
     if problems:
         raise errors.GraphError.of(problems)
@@ -201,12 +293,19 @@ def _replacement(key: Key, replacement: Any, scopes: ScopeOrder) -> Provider:
     )
 
 
+def _on(provider: Provider, twins: Mapping[int, Provider]) -> Provider:
+    """A shared provider, so that it stands for the one in the graph of the app scope below."""
+    if provider.kind is not Kind.SHARED:
+        return provider
+    return dataclasses.replace(provider, leads_to=twins[id(provider.leads_to)])
+
+
 def _asked_as(provider: Provider, key: Key) -> Key:
     """The key under which others ask: a contribution is a part of a list."""
     return list_of(key) if provider.many else key
 
 
-def _without(providers: tuple[Provider, ...], replaced: _Layer) -> list[Provider]:
+def _without(providers: Sequence[Provider], replaced: Collection[Key]) -> list[Provider]:
     """*providers* without the replaced keys; one with several keys keeps the others."""
     kept: list[Provider] = []
     for provider in providers:

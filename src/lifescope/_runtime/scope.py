@@ -27,6 +27,7 @@ from lifescope._runtime.running import Running
 if TYPE_CHECKING:
     from lifescope._runtime.engine import Engine
     from lifescope._runtime.opening import Opening
+    from lifescope._runtime.overlays import Overlays
 
 __all__ = ["NO_TASK", "OpenScope"]
 
@@ -65,6 +66,7 @@ class OpenScope:
     _resolvers: ClassVar[dict[Any, Callable[[Any], Awaitable[Any]]]]
 
     outside: "OpenScope | None" = None
+    overlays: "Overlays | None" = None
     opened_at: Place | None = None
     connection: Connection | None = None
     given: object | None = None
@@ -497,7 +499,7 @@ class OpenScope:
         """
         if self._flights or self._state or self._guard is not None:
             return False
-        if self.parent is None and self.running.work:
+        if self.parent is None and (self.running.work or self.overlays is not None):
             return False
         if self._exits and not self._released_at_once(error):
             return False
