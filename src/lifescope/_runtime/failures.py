@@ -31,7 +31,7 @@ def describe_failure(
     if step.hops == 0 and compiled.mode is not Mode.ELSEWHERE and line not in compiled.joins:
         _tell_waiters(flights, provider, error)
     if isinstance(error, StopIteration | StopAsyncIteration) and _is_generator(provider):
-        raise errors.NoYieldError(provider=str(provider)) from None
+        raise errors.NoYieldError.about(provider) from None
     if step.hops == 0 and isinstance(error, Exception) and not _is_ours(error):
         note = f"lifescope: while acquiring {provider}, scope {scope}"
         if note not in getattr(error, "__notes__", ()):

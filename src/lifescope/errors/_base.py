@@ -39,15 +39,18 @@ class LifescopeError(Exception):
     def __str__(self) -> str:
         return self.describe()
 
-    def describe(self, *, colour: bool = False) -> str:
+    def describe(self, *, colour: bool = False, brief: bool = False) -> str:
         """The text: what is wrong, who asked, what is close to it, and what to do.
 
         It has at most 80 columns, unless names or paths are longer, and never a value.
 
         Args:
             colour: Painted with ANSI escape sequences, for a terminal.
+            brief: Only what is wrong, and where.
         """
         style = _text.COLOUR if colour else _text.PLAIN
+        if brief:
+            return _text.brief(self._report(), self.code, style)
         more = style.paint("faint", f"  More: lifescope explain {self.code}") if self.code else ""
         return _text.join(_text.write(self._report(), self.code, style), more)
 
