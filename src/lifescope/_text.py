@@ -80,7 +80,7 @@ class Report:
 
 def brief(report: Report, code: str, style: Style = PLAIN, width: int = WIDTH) -> str:
     """What is wrong, and where; nothing else."""
-    asking = [link for link in report.chain if link.parameter] or report.chain
+    asking = [link for link in report.chain if link.parameter in link.signature] or report.chain
     where = _chain(asking[-1:], report.caret, style, width)
     where = where or "".join(_bullets(*each, width) for each in report.lists[:1])
     title = _title(report.title, code, style, width)
@@ -178,17 +178,21 @@ def _fixes(fixes: Sequence[str], style: Style, width: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A step of a chain: what stands there, where the parameter is in it, and the rest."""
+    """A step of a chain: what stands there, where the parameter is in it, and the rest.
+
+    A list or a handle asks for something, but nobody has written its parameters.
+    """
 
     text: str
     scope: str = ""
     place: str = ""
     start: int = 0
     width: int = 0
+    is_written: bool = False
 
 
 def _chain(links: Sequence[Link], caret: str, style: Style, width: int) -> str:
-    """A line for each step; under the parameter of the last one, *caret*.
+    """A line for each step; under the last parameter that somebody has written, *caret*.
 
     The places stand behind the steps, or where that is too wide, below them.
     """
@@ -200,14 +204,15 @@ def _chain(links: Sequence[Link], caret: str, style: Style, width: int) -> str:
         for column in zip(*((row.text, row.scope, row.place) for row in rows), strict=True)
     )
     is_wide = texts + (scopes and scopes + 2) + places + 2 >= width
-    asking = max((n for n, row in enumerate(rows) if row.width), default=-1)
+    asking = max(range(len(rows)), key=lambda n: (rows[n].width > 0, rows[n].is_written, n))
+    is_marked = bool(caret and rows[asking].width)
     lines: list[str] = []
     for number, row in enumerate(rows):
         columns = [(row.text, texts, ""), (row.scope, scopes, "faint")]
         if not is_wide:
             columns.append((row.place, len(row.place), "place"))
         lines.append(_columns(columns, style))
-        if number == asking and caret:
+        if number == asking and is_marked:
             lines += _caret(row, caret, style, width)
         if is_wide and row.place:
             lines.append(f"       {style.paint('place', row.place)}")
@@ -253,7 +258,7 @@ def _row(link: Link, *, is_first: bool) -> _Row:
     signature, start = _signature(link)
     place = str(link.place) if link.place else ""
     width = len(link.parameter) if start else len(link.name) if link.parameter else 0
-    return _Row(before + signature, link.scope, place, len(before) + start, width)
+    return _Row(before + signature, link.scope, place, len(before) + start, width, start > 0)
 
 
 def _signature(link: Link) -> tuple[str, int]:

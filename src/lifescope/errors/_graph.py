@@ -443,8 +443,7 @@ class ScopeOrderError(GraphError, code="LS111"):
             )
         lives = [Link(self.provider, self.place, self.scope)] if self.place else []
         return _text.Report(
-            f'{self.key} was asked for in the scope "{self.asked_in}", but needs the scope '
-            f'"{self.scope}"',
+            f'{self.key} needs the scope "{self.scope}", but was asked for in "{self.asked_in}"',
             [*self.chain, *lives],
             f'needs the scope "{self.scope}"',
             fixes=[inside, longer],
@@ -558,15 +557,12 @@ def _fixes_for_missing(key: Key, suggestions: Sequence[Suggestion], scope: str |
     elif place is not None and key.name is None and not is_left_out:
         fixes.append(f"put @provider(scope={where}) on the class {spelled} ({place}).")
     named = "" if key.name is None else f', name="{key.name}"'
-    fixes.append(
+    fixes += [
         f"give Container(...) a function marked @provider(scope={where}{named}) that returns or "
-        f"yields a {spelled}."
-    )
-    if not is_left_out:
-        fixes.append(
-            f"declare supplied({spelled}, scope={where}{named}), if it is handed in when the "
-            f"scope opens."
-        )
+        f"yields a {spelled}.",
+        f"declare supplied({spelled}, scope={where}{named}), if it is handed in when the scope "
+        f"opens.",
+    ]
     return fixes
 
 

@@ -27,8 +27,8 @@ __all__ = [
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class _ProviderError(LifescopeError):
-    """About one provider, which its text shows with scope and place."""
+class _OfProvider:
+    """What errors about one provider have in common: they show it with its scope and place."""
 
     provider: str
     place: Place | None = None
@@ -56,7 +56,7 @@ class ClientDisconnectedError(LifescopeError, code="LS309"):
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class NoYieldError(_ProviderError, code="LS301"):
+class NoYieldError(LifescopeError, _OfProvider, code="LS301"):
     """Raised when a generator provider ends without having yielded.
 
     Attributes:
@@ -74,7 +74,7 @@ class NoYieldError(_ProviderError, code="LS301"):
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class SecondYieldError(_ProviderError, code="LS302"):
+class SecondYieldError(LifescopeError, _OfProvider, code="LS302"):
     """Raised when a generator provider yields again when it should end.
 
     Attributes:
@@ -92,7 +92,7 @@ class SecondYieldError(_ProviderError, code="LS302"):
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class WrongValueError(_ProviderError, TypeError, code="LS303"):
+class WrongValueError(LifescopeError, _OfProvider, TypeError, code="LS303"):
     """Raised when a provider gives something else than its annotation says.
 
     It is checked where that costs next to nothing: that the result is not None, and where its
@@ -147,7 +147,7 @@ class AcquisitionLoopError(LifescopeError, code="LS304"):
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class AcquisitionTimeoutError(_ProviderError, TimeoutError, code="LS305"):
+class AcquisitionTimeoutError(LifescopeError, _OfProvider, TimeoutError, code="LS305"):
     """Raised when an acquisition exceeds its `start_timeout` and is cancelled.
 
     Attributes:
@@ -231,7 +231,7 @@ class StartTimeoutError(LifescopeError, TimeoutError, code="LS502"):
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class CrashError(_ProviderError, code="LS308"):
+class CrashError(LifescopeError, _OfProvider, code="LS308"):
     """Raised at the `yield` of providers whose scope ends because another one has crashed.
 
     That is: a task that it runs, in a task group around its `yield`, has failed. The scope is
@@ -253,7 +253,7 @@ class CrashError(_ProviderError, code="LS308"):
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class ReleaseTimeoutError(_ProviderError, TimeoutError, code="LS306"):
+class ReleaseTimeoutError(LifescopeError, _OfProvider, TimeoutError, code="LS306"):
     """Raised when a release exceeds its limit and is cancelled; the others still run.
 
     Attributes:
