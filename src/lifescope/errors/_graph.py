@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_origin
+from typing import Any, Self, get_origin
 
 from lifescope import _text
 from lifescope._model.keys import Key
@@ -54,8 +54,14 @@ class GraphError(LifescopeError, code="LS100"):
         super().__init__(*problems)
         self._problems = tuple(problems)
 
+    def __copy__(self) -> Self:
+        """Without the graph."""
+        other = super().__copy__()
+        other.graph = None
+        return other
+
     def __reduce__(self) -> tuple[Any, ...]:
-        """Without the graph, which has a lock, and functions that may be local ones."""
+        """Without the graph, which has a lock."""
         restore, (cls, args, state) = super().__reduce__()
         return restore, (cls, args, {**state, "graph": None})
 
@@ -77,12 +83,20 @@ class GraphError(LifescopeError, code="LS100"):
         in_full = 0 if brief else _IN_FULL
         width = _text.WIDTH - _text.numbers(len(self.problems))
         texts = [
-            (_text.write if number < in_full else _text.brief)(p._report(), p.code, style, width)
+            (_text.write if number < in_full else _text.brief)(p._told(), p.code, style, width)
             for number, p in enumerate(self.problems)
         ]
-        title = _text.write(_text.Report(f"{len(texts)} problems"), self.code, style)
+        title = _text.write(self._told(), self.code, style)
         more = style.paint("faint", f"More on each: lifescope explain {self.problems[0].code}")
         return _text.join(title, _text.numbered(texts), more)
+
+    def as_data(self) -> dict[str, Any]:
+        """The same for programs; where there are several, `problems` has one for each."""
+        several = [problem.as_data() for problem in self._problems]
+        return {**super().as_data(), **({"problems": several} if several else {})}
+
+    def _report(self) -> _text.Report:
+        return _text.Report(f"{len(self._problems)} problems")
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
