@@ -267,7 +267,7 @@ class Lifespan:
             late.add_note(note)
         if error is None or self._is_told_to_stop:
             return late
-        error.add_note(f"lifescope: after the crash, {late}")
+        error.add_note(f"lifescope: after the crash, {late.describe(brief=True)}")
         return error
 
     async def _fail(self, error: BaseException) -> None:

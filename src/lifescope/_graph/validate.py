@@ -141,11 +141,15 @@ class _Gap(NamedTuple):
     @property
     def key(self) -> Key:
         """What is missing. It is not the handle, of `Lazy[T]` and the like."""
-        key = self.parameter.key
-        while get_origin(key.form) in RELATIONS:
-            inner = as_key(get_args(key.form)[0])
-            key = Key(inner.form, inner.name or key.name)
-        return key
+        return _behind(self.parameter.key)
+
+
+def _behind(key: Key) -> Key:
+    """What a handle leads to; *key* itself, if it is none."""
+    while get_origin(key.form) in RELATIONS:
+        inner = as_key(get_args(key.form)[0])
+        key = Key(inner.form, inner.name or key.name)
+    return key
 
 
 def _missing(graph: Graph, gaps: Iterable[_Gap]) -> list[errors.GraphError]:
@@ -306,14 +310,16 @@ def _cycles(
         start, way = dependents.way_into(members)
         circle = _circle(successors, group, numbers[start])
         links: list[Link] = []
+        key: Key | None = None
         for number, following in zip(circle, [*circle[1:], circle[0]], strict=True):
             parameter = next(
-                edge.parameter.name
+                edge.parameter
                 for edge in edges[providers[number]]
                 if edge.provider is providers[following]
             )
-            links.append(Link.of(providers[number], parameter))
-        problems.append(errors.CycleError(chain=links, way=way))
+            links.append(Link.of(providers[number], parameter.name))
+            key = _behind(parameter.key)
+        problems.append(errors.CycleError(chain=links, way=way, key=key))
     return problems, involved
 
 

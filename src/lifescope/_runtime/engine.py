@@ -240,9 +240,7 @@ class Engine:
         if inner is not None and inner not in order:
             raise errors.UnknownScopeError(scope=inner, known=order.names)
         if inner is None or order.rank(inner) <= order.rank(outer):
-            raise errors.ScopeOrderError(
-                key=None, scope=inner or "(narrower)", asked_in=outer, provider=""
-            )
+            raise errors.ScopeOrderError(key=None, scope=inner or "", asked_in=outer, provider="")
         return order.between(outer, inner)
 
     # --- plans ----------------------------------------------------------------------------
@@ -256,7 +254,11 @@ class Engine:
         narrower = self.graph.narrowest([provider], scope.name) if provider else None
         if narrower is not None:
             raise errors.ScopeOrderError(
-                key=key, scope=narrower.scope, asked_in=scope.name, provider=str(narrower)
+                key=key,
+                scope=narrower.scope,
+                asked_in=scope.name,
+                provider=narrower.name,
+                place=narrower.place,
             )
         return provider
 
@@ -422,4 +424,4 @@ def _landed(flight: Any, value: Any) -> None:
 def _not_ready(compiled: Compiled, provider: Provider) -> errors.NotReadyError:
     root = compiled.plan.root
     key = root.key if isinstance(root, Provider) else None
-    return errors.NotReadyError(key=key, provider=str(provider))
+    return errors.NotReadyError(key=key, provider=provider.name, place=provider.place)

@@ -258,7 +258,9 @@ class Owner:
 
     def _timeout(self, error: BaseException | None) -> errors.AcquisitionTimeoutError:
         return errors.AcquisitionTimeoutError(
-            provider=str(self.provider),
+            provider=self.provider.name,
+            place=self.provider.place,
+            scope=self.provider.scope,
             seconds=self.provider.start_timeout or 0.0,
             stood_at=stood_at(error) if error is not None else "a line that it has left since",
         )
@@ -298,8 +300,14 @@ def check_value(provider: Provider, value: object) -> None:
     """
     expected = provider.result
     if expected is not None and (value is None or not isinstance(value, expected)):
+        given = type(value)
+        is_alike = given.__qualname__ == expected.__qualname__
         raise errors.WrongValueError(
-            provider=str(provider), key=provider.key, given=type(value).__qualname__
+            provider=provider.name,
+            place=provider.place,
+            scope=provider.scope,
+            key=provider.key,
+            given=f"{given.__module__}.{given.__qualname__}" if is_alike else given.__qualname__,
         )
 
 
@@ -318,4 +326,4 @@ async def enter(
     try:
         return made, (next(made) if kind is Kind.GENERATOR else await made.__anext__())
     except (StopIteration, StopAsyncIteration):
-        raise errors.NoYieldError(provider=str(provider)) from None
+        raise errors.NoYieldError.about(provider) from None

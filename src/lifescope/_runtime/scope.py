@@ -447,7 +447,7 @@ class OpenScope:
         if loops.is_ending(self._opener):  # the event loop cancels all tasks at its end
             return
         _logger.critical("%s was interrupted while in use: a task of it has failed", provider)
-        self.crashed = errors.CrashError(provider=str(provider))
+        self.crashed = errors.CrashError.about(provider)
         if self.on_crash is not None:
             self.on_crash()
         else:
