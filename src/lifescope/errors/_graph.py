@@ -163,14 +163,14 @@ class CycleError(GraphError, code="LS103"):
         middle = [link.name for link in self.chain[1:]]
         shown = [*middle[:2], "...", middle[-1]] if len(middle) > 4 else middle
         path = " -> ".join([first, *shown, first])
-        current = f"Current[{_key_name(self.chain[0])}]"
+        lazy = f"Lazy[{_key_name(self.chain[0])}]"
         return _text.Report(
             f"{first} needs itself: {path}",
             [*self.way, *self.chain],
             f"{first}, again",
             fixes=[
                 "take what both of them need out of one, into a provider of its own.",
-                f"let one ask each time, and keep nothing: {current}, awaited where it is used.",
+                f"let one ask later: {lazy}, and await it where it is used.",
                 "hand one over to the other after both have been made.",
             ],
         )
