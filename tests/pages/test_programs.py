@@ -1,4 +1,4 @@
-"""C20: The programs on the pages about errors do what the pages say."""
+"""K01: The programs on the pages about errors do what the pages say."""
 
 import logging
 from pathlib import Path
