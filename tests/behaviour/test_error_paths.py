@@ -10,7 +10,6 @@ import pytest
 
 from lifescope import Container, Inject, Lazy, OpenScope, inject, provider
 
-
 pytestmark = pytest.mark.anyio
 
 

@@ -70,6 +70,22 @@ async def test_scope_handed_to_another_event_loop():
     assert isinstance(caught.value, RuntimeError)
 
 
+async def test_plain_class_is_made_in_its_own_event_loop():
+    """F14, G1: What need not be awaited is not made elsewhere either: it could be made twice."""
+    made: list[A] = []
+
+    @provider(scope="app")
+    def a() -> A:
+        made.append(A())
+        return made[-1]
+
+    async with Container(a).open() as app:
+        with pytest.raises(WrongLoopError):
+            await to_thread.run_sync(anyio.run, app.get, A)
+        assert made == []
+        assert await app.get(A) is made[0]
+
+
 async def test_thread_without_an_event_loop():
     """H03: A worker thread may read what is ready, and have the loop make what is not."""
 

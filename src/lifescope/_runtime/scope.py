@@ -318,6 +318,7 @@ class OpenScope:
 
         What it changes in context variables is there for what is made later, and for the asker.
         """
+        self.check_loop(str(provider.key))
         base = self._app_context(provider)
         assert base is not None
         before = base.copy()

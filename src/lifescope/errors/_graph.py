@@ -1,13 +1,12 @@
 """Found when a container is built, and when the routes of an app are read."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self, get_origin
 
 from lifescope import _text
 from lifescope._model.keys import Key
-from lifescope._model.names import Place, place_of, spell
+from lifescope._model.names import Place, is_foreign, place_of, spell
 from lifescope._model.provider import Link, Nearness, Provider, Suggestion
 from lifescope.errors._base import LifescopeError
 
@@ -607,6 +606,4 @@ def _own_class(key: Key) -> Place | None:
     cls = key.form
     if not isinstance(cls, type) or getattr(cls, "_is_protocol", False):
         return None
-    module = cls.__module__.partition(".")[0]
-    place = place_of(cls) if module not in sys.stdlib_module_names else None
-    return None if place is None or "site-packages" in place.file else place
+    return None if is_foreign(cls) else place_of(cls)
