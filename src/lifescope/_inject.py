@@ -182,7 +182,7 @@ class _Injected:
         return signature.replace(parameters=parameters, return_annotation=returned)
 
     def scope(self) -> OpenScope:
-        scope = find_scope(self._container, spell_callable(self._function))
+        scope = find_scope(self._container, f"the parameters of {spell_callable(self._function)}")
         if scope.closed:
             raise scope.closed_error(f"the parameters of {spell_callable(self._function)}")
         return scope

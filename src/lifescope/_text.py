@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lifescope._model.provider import Link, Provider
+from lifescope._model.scopes import TRANSIENT
 
 __all__ = [
     "COLOUR",
@@ -258,8 +259,9 @@ def _row(link: Link, *, is_first: bool) -> _Row:
         return _Row(before + link.name)
     signature, start = _signature(link)
     place = str(link.place) if link.place else ""
+    scope = "" if link.scope == TRANSIENT and not place else link.scope  # of a list, or a handle
     width = len(link.parameter) if start else len(link.name) if link.parameter else 0
-    return _Row(before + signature, link.scope, place, len(before) + start, width, start > 0)
+    return _Row(before + signature, scope, place, len(before) + start, width, start > 0)
 
 
 def _signature(link: Link) -> tuple[str, int]:

@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from lifescope import Container, Current, Lazy, current_scope, inject, provider, supplied
+from lifescope import Container, Current, Inject, Lazy, current_scope, inject, provider, supplied
 from texts.programs import SECRET, program
 
 
@@ -95,7 +95,7 @@ async def no_scope_for_a_function() -> None:
     """H03: An injected function, and nothing is open."""
 
     @inject
-    async def job(session: Session) -> None: ...
+    async def job(session: Inject[Session]) -> None: ...
 
     await job()  # type: ignore[call-arg]
 
@@ -141,7 +141,7 @@ async def not_ready_for_a_function() -> None:
     """G1: A `def` that is injected cannot wait."""
 
     @inject
-    def job(session: Session) -> None: ...
+    def job(session: Inject[Session]) -> None: ...
 
     async with Container(open_session).open() as app, app.open():
         job()  # type: ignore[call-arg]
@@ -150,8 +150,9 @@ async def not_ready_for_a_function() -> None:
 @program
 async def wrong_loop() -> None:
     """F14: A loop in a thread."""
-    async with Container(provider(Engine, scope="app")).open() as app:
-        await anyio.to_thread.run_sync(anyio.run, app.get, Engine)
+    container = Container(provider(Engine, scope="app"))
+    async with container.open():
+        await anyio.to_thread.run_sync(anyio.run, container.get, Engine)
 
 
 @program

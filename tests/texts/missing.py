@@ -44,7 +44,8 @@ def missing_transitive() -> None:
         def __init__(self, settings: Settings, session: Session) -> None: ...
 
     @provider(scope="request")
-    def open_session(settings: Settings, gateway: Gateway) -> Iterator[Session]: ...
+    def open_session(settings: Settings, gateway: Gateway) -> Iterator[Session]:
+        yield Session()
 
     class Report: ...
 

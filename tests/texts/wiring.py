@@ -16,6 +16,16 @@ class Cache: ...
 class Mailer: ...
 
 
+@provider(scope="request")
+class Order:
+    def __init__(self, mailer: Mailer, customer: "Customer") -> None: ...
+
+
+@provider(scope="request")
+class Customer:
+    def __init__(self, orders: Order) -> None: ...
+
+
 @program
 def duplicate() -> None:
     """B02: Two providers, one key."""
@@ -68,14 +78,6 @@ def cycle_of_one() -> None:
 @program
 def cycle_of_two() -> None:
     """C11, C12: It is told from the entry point that is nearest to it."""
-
-    @provider(scope="request")
-    class Order:
-        def __init__(self, mailer: Mailer, customer: "Customer") -> None: ...
-
-    @provider(scope="request")
-    class Customer:
-        def __init__(self, orders: Order) -> None: ...
 
     @provider(scope="request")
     def checkout(customer: Customer) -> Session: ...
@@ -152,7 +154,8 @@ def captive() -> None:
     """C04: Both ends are named."""
 
     @provider(scope="request")
-    def open_session() -> Iterator[Session]: ...
+    def open_session() -> Iterator[Session]:
+        yield Session()
 
     @provider(scope="app")
     class Repository:
@@ -267,9 +270,9 @@ def several() -> None:
     def report() -> int: ...
 
     @provider(scope="app")
-    def unannotated(x): ...  # type: ignore[no-untyped-def]
+    def again(whole: bytes) -> bytes: ...
 
-    Container(pump, one, two, mailer, provider(Session, scope="request"), report, unannotated)
+    Container(pump, one, two, mailer, provider(Session, scope="request"), report, again)
 
 
 @program

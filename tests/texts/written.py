@@ -1,7 +1,7 @@
 """Programs with something that cannot be read, or cannot be a provider."""
 
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from lifescope import Container, inject, provider
 from texts import elsewhere
@@ -15,7 +15,7 @@ class Session: ...
 
 
 class Lock:
-    async def __aenter__(self) -> "Lock": ...
+    async def __aenter__(self) -> Self: ...
 
     async def __aexit__(self, *exc_info: object) -> None: ...
 
@@ -92,7 +92,12 @@ def not_a_provider() -> None:
 @program
 def not_a_source() -> None:
     """K12: An object; its value is not shown."""
-    Container({"password": SECRET})
+
+    class Settings:
+        def __repr__(self) -> str:
+            return SECRET
+
+    Container(Settings())
 
 
 @program

@@ -318,7 +318,8 @@ def _cycles(
                 if edge.provider is providers[following]
             )
             links.append(Link.of(providers[number], parameter.name))
-            key = _behind(parameter.key)
+            if providers[number].place is not None:  # no list, and no handle
+                key = _behind(parameter.key)
         problems.append(errors.CycleError(chain=links, way=way, key=key))
     return problems, involved
 

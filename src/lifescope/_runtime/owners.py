@@ -16,6 +16,7 @@ from anyio import CancelScope, Event, current_time
 from anyio.lowlevel import checkpoint_if_cancelled
 
 from lifescope import errors
+from lifescope._model.names import spell
 from lifescope._model.provider import Kind, Provider
 from lifescope._runtime import binding, exits, loops
 from lifescope._runtime.shield import Hold, stood_at
@@ -300,14 +301,14 @@ def check_value(provider: Provider, value: object) -> None:
     """
     expected = provider.result
     if expected is not None and (value is None or not isinstance(value, expected)):
-        given = type(value)
-        is_alike = given.__qualname__ == expected.__qualname__
+        given = type(value).__qualname__.rpartition("<locals>.")[2]
+        is_alike = given == spell(expected)
         raise errors.WrongValueError(
             provider=provider.name,
             place=provider.place,
             scope=provider.scope,
             key=provider.key,
-            given=f"{given.__module__}.{given.__qualname__}" if is_alike else given.__qualname__,
+            given=f"{type(value).__module__}.{given}" if is_alike else given,
         )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lifescope import _text
 from lifescope._model.keys import Key
-from lifescope._model.names import Place
+from lifescope._model.names import Place, spell
 from lifescope._model.provider import Link
 from lifescope.errors._base import LifescopeError
 
@@ -30,9 +30,9 @@ class NoScopeError(LifescopeError, LookupError, code="LS201"):
     wanted: str = ""
 
     def _report(self) -> _text.Report:
-        wanted = f"{self.wanted} was asked for, but no" if self.wanted else "no"
+        wanted = f" that could give {self.wanted}" if self.wanted else ""
         return _text.Report(
-            f"{wanted} scope is open here",
+            f"no scope is open here{wanted}",
             fixes=[
                 "in a web application, serve container.asgi(...), and ask inside a request.",
                 "elsewhere: async with container.open() as scope: ...",
@@ -93,6 +93,7 @@ class ScopeClosedError(LifescopeError, code="LS202"):
         wanted = f" and cannot give {self.wanted}" if self.wanted else ""
         state = "is closing" if self.closing else "is closed"
         told = [f"was opened at {place}" for place in _places(self.opened_at)]
+        in_time = "ask earlier for what a release needs: through a parameter of its provider."
         if self.seconds_ago is not None:
             ago = f"{self.seconds_ago:,.0f} seconds" if self.seconds_ago >= 2 else "a moment"
             told.append(f"was closed {ago} ago")
@@ -100,6 +101,7 @@ class ScopeClosedError(LifescopeError, code="LS202"):
             f'the scope "{self.scope}" {state}{wanted}',
             lists=[("The scope:", told)],
             fixes=[
+                *([in_time] if self.closing else []),
                 "open a scope of its own for code that goes on after its request or block.",
                 "take lifescope.Background to do something after the response.",
             ],
@@ -123,10 +125,11 @@ class SuppliedValueError(LifescopeError, code="LS205"):
     def _report(self) -> _text.Report:
         fixes: list[str] = []
         if self.missing:
-            fixes.append("hand them in when it opens: open(values={Key: value}).")
+            form = spell(self.missing[0].form)
+            fixes.append(f"hand it in when the scope opens: open(values={{{form}: ...}}).")
         if self.unknown:
             first = self.unknown[0]
-            fixes.append(f'declare them: supplied({first}, scope="{self.scope}").')
+            fixes.append(f'declare it: supplied({first}, scope="{self.scope}").')
         return _text.Report(
             f'the values for the scope "{self.scope}" are not the declared ones',
             lists=[
@@ -156,9 +159,14 @@ class NotReadyError(LifescopeError, code="LS203"):
             f"{self.key or 'a parameter'} is not ready: {self.provider} has to be awaited",
             [Link(self.provider, self.place)] if self.place else (),
             fixes=[
-                "await scope.get(...), or make the function an async def.",
-                "call the function in a worker thread (anyio.to_thread.run_sync): there @inject "
-                "has it made by the event loop.",
+                f"await scope.get({spell(self.key.form)}), in an async def.",
+                "let something ask for it before, such as a parameter: then it is ready.",
+            ]
+            if self.key
+            else [
+                "make the function an async def.",
+                "call it in a worker thread (anyio.to_thread.run_sync): there @inject has the "
+                "parameters made by the event loop.",
             ],
         )
 

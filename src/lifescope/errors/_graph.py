@@ -24,6 +24,7 @@ __all__ = [
     "UnknownScopeError",
     "UnresolvableAnnotationError",
     "UnusedProviderError",
+    "close_to",
     "near",
 ]
 
@@ -32,6 +33,9 @@ _IN_FULL = 5
 
 _NAMED = 15
 """More than this are only counted."""
+
+_UNLIKELY = {Nearness.RELATED, Nearness.SIMILAR}
+"""It may be close, and yet not what is meant."""
 
 _OTHERS = 1
 """Of the others who ask for the same, so many are shown."""
@@ -122,7 +126,7 @@ class MissingProviderError(GraphError, LookupError, code="LS101"):
     scope: str | None = None
 
     def _report(self) -> _text.Report:
-        close = [_close(self.key, suggestion) for suggestion in self.suggestions]
+        close = [close_to(self.key, suggestion) for suggestion in self.suggestions]
         return _text.Report(
             f"nothing provides {_named(self.key, self.suggestions)}",
             self.chain,
@@ -182,20 +186,24 @@ class CycleError(GraphError, code="LS103"):
 
     def _report(self) -> _text.Report:
         first = self.chain[0].name
-        middle = [link.name for link in self.chain[1:]]
-        shown = [*middle[:2], "...", middle[-1]] if len(middle) > 4 else middle
+        middle = [link.name for link in self.chain[1:] if link.place]  # no lists, no handles
+        shown = [*middle[:1], "...", middle[-1]] if len(middle) > 3 else middle
         path = " -> ".join([first, *shown, first])
+        title = f"{first} needs itself: {path}"
         key = self.key or "T"
         fixes = [
-            "take what both of them need out of one, into a provider of its own.",
+            "move what they need of each other into a provider of its own.",
             f"look it up only where it is used: ask for Current[{key}] instead of {key}.",
-            "hand one over to the other after both have been made.",
+            "hand one over to the other when both have been made.",
         ]
-        if not middle:
-            fixes[0] = f"say decorate=True in @provider, if it is to wrap another {key}."
-            fixes[2] = "correct the annotation, if something else is meant."
+        if len(self.chain) == 1:
+            title = f"{first} needs what it provides itself"
+            fixes = [
+                f"say decorate=True in @provider, if it is to wrap another {key}.",
+                "correct the annotation, if something else is meant.",
+            ]
         return _text.Report(
-            f"{first} needs itself: {path}",
+            title,
             [*self.way, *self.chain],
             f"{first}, again",
             fixes=fixes,
@@ -220,16 +228,17 @@ class CaptiveDependencyError(GraphError, code="LS104"):
 
     def _report(self) -> _text.Report:
         outer, inner = self.outer, self.inner
+        wanted = _text.keys(inner) if inner.many else inner.key
         return _text.Report(
-            f'{outer.name} (scope "{outer.scope}") would keep {inner.key} '
-            f'(scope "{inner.scope}") after its end',
+            f'{outer.name} ("{outer.scope}") would keep {inner.key} ("{inner.scope}") after its '
+            f"end",
             self.chain,
             f'lives in the scope "{inner.scope}"',
             [("Also kept by:", _askers([chain[:1] for chain in self.others]))],
             fixes=[
                 f'give {outer.name} the scope "{inner.scope}"{_at(outer.place)}.',
                 f"pass {inner.key} to the method that needs it.",
-                f"let it ask for the current one each time: Current[{inner.key}].",
+                f"look it up each time it is used: ask for Current[{wanted}] instead of {wanted}.",
                 f'give {inner.name} the scope "{outer.scope}"{_at(inner.place)}, if it may live '
                 f"that long.",
             ],
@@ -298,9 +307,9 @@ class UnresolvableAnnotationError(GraphError, code="LS106"):
     signature: Sequence[str] = ()
 
     def _report(self) -> _text.Report:
-        what = f'parameter "{self.parameter}"' if self.parameter is not None else "the result"
+        what = f'"{self.parameter}" in' if self.parameter is not None else "the result of"
         return _text.Report(
-            f'cannot read the annotation "{self.annotation}" of {what} of {self.name}',
+            f'cannot read the annotation "{self.annotation}" of {what} {self.name}',
             _written(self.name, self.place, self.parameter or "", self.signature),
             self.reason if self.parameter else "",
             [] if self.parameter else [("Python says:", [self.reason])],
@@ -327,7 +336,7 @@ class AmbiguousContextManagerError(GraphError, code="LS107"):
 
     def _report(self) -> _text.Report:
         return _text.Report(
-            f"{self.name} gives a {spell(self.form)}, which is itself a context manager",
+            f"{self.name} gives {spell(self.form)}, which is itself a context manager",
             _written(self.name, self.place),
             fixes=[
                 "say enter=True in @provider to enter it, and leave it when the scope ends.",
@@ -553,7 +562,8 @@ def _qualified(key: Key) -> str:
     return f"{module}.{key}" if module else str(key)
 
 
-def _close(key: Key, suggestion: Suggestion) -> str:
+def close_to(key: Key, suggestion: Suggestion) -> str:
+    """Who provides something close to *key*, where, and how it is close."""
     provider, nearness = suggestion.provider, suggestion.nearness
     is_alike = nearness is Nearness.SPELLED_ALIKE
     offered = _qualified(provider.key) if is_alike else _text.keys(provider)
@@ -562,8 +572,8 @@ def _close(key: Key, suggestion: Suggestion) -> str:
 
 
 def _fixes_for_missing(key: Key, suggestions: Sequence[Suggestion], scope: str | None) -> list[str]:
-    likely = [_fix_by(key, suggestion) for suggestion in suggestions]
-    fixes = [fix for fix in likely if fix is not None][:2]
+    likely = [s for s in suggestions if s.nearness not in _UNLIKELY]
+    fixes = [_fix_by(key, suggestion) for suggestion in likely][:2]
     where = f'"{scope}"' if scope else "..."
     place = _own_class(key)
     spelled = spell(key.form)
@@ -577,14 +587,15 @@ def _fixes_for_missing(key: Key, suggestions: Sequence[Suggestion], scope: str |
     named = "" if key.name is None else f', name="{key.name}"'
     fixes += [
         f"give Container(...) a function marked @provider(scope={where}{named}) that returns or "
-        f"yields a {spelled}.",
+        f"yields {spelled}.",
         f"declare supplied({spelled}, scope={where}{named}), if it is handed in when the scope "
         f"opens.",
     ]
-    return fixes
+    unlikely = [s for s in suggestions if s.nearness in _UNLIKELY]
+    return fixes + [_fix_by(key, suggestion) for suggestion in unlikely][: 1 if likely else 2]
 
 
-def _fix_by(key: Key, suggestion: Suggestion) -> str | None:
+def _fix_by(key: Key, suggestion: Suggestion) -> str:
     """What to do if *suggestion* is what was meant."""
     provider, nearness = suggestion.provider, suggestion.nearness
     match nearness:
@@ -598,7 +609,7 @@ def _fix_by(key: Key, suggestion: Suggestion) -> str | None:
         case Nearness.SPELLED_ALIKE:
             return f"import {spell(key.form)} from {_qualified(provider.key).rpartition('.')[0]}."
         case _:
-            return f"ask for {_text.keys(provider)}."
+            return f"ask for {_text.keys(provider)}, if that is meant."
 
 
 def _own_class(key: Key) -> Place | None:

@@ -135,13 +135,18 @@ class AcquisitionLoopError(LifescopeError, code="LS304"):
     providers: Sequence[str]
 
     def _report(self) -> _text.Report:
-        waits = "waits for itself" if len(self.providers) == 1 else "wait for each other"
+        if len(self.providers) == 1:
+            return _text.Report(
+                "an acquisition waits for its own end",
+                lists=[("It acquires:", self.providers)],
+                fixes=["neither ask the scope for what is being made, nor close it, meanwhile."],
+            )
         return _text.Report(
-            f"while being acquired, {'this' if len(self.providers) == 1 else 'these'} {waits}",
-            lists=[("Each for the next, the last for the first:", list(self.providers))],
+            "acquisitions wait for each other",
+            lists=[("Each for the next, the last for the first:", self.providers)],
             fixes=[
-                "let none ask the scope for what needs it in turn; ask through a parameter, so "
-                "that the check of the graph can see the circle.",
+                "ask through parameters, not the scope: then the check of the graph finds it.",
+                "ask the scope later, when it has been made.",
             ],
         )
 

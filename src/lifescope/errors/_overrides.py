@@ -8,6 +8,7 @@ from lifescope._model.keys import Key
 from lifescope._model.names import Place
 from lifescope._model.provider import Suggestion
 from lifescope.errors._base import LifescopeError
+from lifescope.errors._graph import close_to
 
 __all__ = ["LateOverrideError", "OverrideError", "UnknownOverrideError"]
 
@@ -29,10 +30,7 @@ class UnknownOverrideError(OverrideError, LookupError, code="LS401"):
     suggestions: Sequence[Suggestion] = ()
 
     def _report(self) -> _text.Report:
-        close = [
-            f"{_text.keys(s.provider)}, {s.nearness.value}: provided by {s.provider}"
-            for s in self.suggestions
-        ]
+        close = [close_to(self.key, suggestion) for suggestion in self.suggestions]
         return _text.Report(
             f"nothing provides {self.key}, so it cannot be overridden",
             lists=[("Close to it:", close)],
