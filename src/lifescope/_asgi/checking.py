@@ -28,17 +28,19 @@ class Findings:
         problems: What would refuse the start, or a request.
         warnings: What looks forgotten.
         notes: What could not be looked at, and why; each is a sentence or two.
+        name: The app factory, or the app, as the user calls it.
         factory: What the app factory asks for; None if there is only an app.
         routes: Of the app, as far as they can be read.
-        are_all: No entry points are known to be missing in the others.
+        is_read: The app could be had, and its routes read.
     """
 
     problems: tuple[errors.GraphError, ...]
     warnings: tuple[errors.UnusedProviderError, ...]
     notes: tuple[str, ...]
+    name: str
     factory: Entry | None
     routes: tuple[Route, ...]
-    are_all: bool
+    is_read: bool
 
     @property
     def entries(self) -> list[Entry]:
@@ -100,8 +102,8 @@ def examine(engine: Engine, app_factory: AppFactory) -> Findings:
     if are_all and (open_ended := asking_for_anything(engine.graph, asking)):
         are_all = False
         notes.append(
-            f"unused providers were not looked for, as {open_ended[0].name} can ask for anything "
-            f"later"
+            f"unused providers were not looked for, as {open_ended[0].name} can ask its open "
+            f"scope for anything"
         )
     if are_all:
         warnings = unused(engine.graph, [*asking, *injected_functions()])
@@ -109,9 +111,10 @@ def examine(engine: Engine, app_factory: AppFactory) -> Findings:
         problems=tuple(problems),
         warnings=tuple(warnings),
         notes=tuple(notes),
+        name=app_factory.name,
         factory=factory,
         routes=tuple(routes),
-        are_all=are_all,
+        is_read=is_read,
     )
 
 

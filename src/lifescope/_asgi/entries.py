@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from lifescope._asgi.routes import Leaf, is_app, is_partial, leaves
 from lifescope._declare.signatures import entry_of, injected_names, names_of
-from lifescope._model.names import place_of, spell, spell_callable
+from lifescope._model.names import place_of, spell_callable
 from lifescope._model.provider import Entry, Link
 from lifescope._text import ROUTE
 from lifescope.errors import GraphError, NeverFilledError
@@ -84,7 +84,7 @@ def read_endpoints(app: Any) -> Endpoints:
 
 def _spell_app(app: Any) -> str:
     """A function by its name, another object by its class."""
-    return spell_callable(app) if inspect.isroutine(app) else spell(type(app))
+    return spell_callable(app) if inspect.isroutine(app) else app.__class__.__qualname__
 
 
 def _is_frameworks(route: Any) -> bool:
@@ -141,9 +141,7 @@ def _entries_of_dependant(dependant: Any, way: tuple[Link, ...]) -> _Found:
         yield from _entries_of_function(function, forms, way)
 
 
-def _entries_of_function(
-    function: Any, forms: dict[str, Any], way: tuple[Link, ...]
-) -> _Found:
+def _entries_of_function(function: Any, forms: dict[str, Any], way: tuple[Link, ...]) -> _Found:
     """What a function asks for by itself, and by *forms*, which an adapter fills."""
     by_hand: set[str] = set(function.keywords) if is_partial(function) else set()
     function = function.func if is_partial(function) else function

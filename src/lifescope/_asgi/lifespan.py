@@ -21,7 +21,7 @@ from lifescope._asgi.endpoints import bound_endpoints
 from lifescope._asgi.factories import AppFactory
 from lifescope._asgi.inner import InnerLifespan
 from lifescope._asgi.live import Live, Phase
-from lifescope._asgi.protocol import AsgiApp, AsgiScope, Message, Receive, Send, until_shutdown
+from lifescope._asgi.protocol import AsgiScope, Message, Receive, Send, until_shutdown
 from lifescope._asgi.settings import Settings
 from lifescope._model.provider import Provider
 from lifescope._runtime import binding, guards, loops

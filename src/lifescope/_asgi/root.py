@@ -139,9 +139,8 @@ class Root:
             GraphError: There are problems; it has all of them.
             Exception: What the app factory raises.
         """
-        findings = self.findings()
-        if problems := [*findings.problems, *(findings.warnings if strict else ())]:
-            raise with_graph(self._engine(), problems)
+        if (error := self.error_of(self.findings(), strict=strict)) is not None:
+            raise error
 
     def entries(self) -> list[Entry]:
         """Who asks the container for something, for `lifescope.render`.
@@ -156,7 +155,17 @@ class Root:
 
     def findings(self) -> Findings:
         """What `check` has found, for the command line."""
-        return examine(self._engine(), self._factory)
+        return examine(self.engine, self._factory)
+
+    def error_of(self, findings: Findings, *, strict: bool = False) -> errors.GraphError | None:
+        """What `check` raises for *findings*; None if all is fine."""
+        problems = [*findings.problems, *(findings.warnings if strict else ())]
+        return with_graph(self.engine, problems) if problems else None
+
+    @property
+    def engine(self) -> Engine:
+        """Of the container, as it is now."""
+        return self._engine()
 
     @property
     def startups(self) -> tuple[Startup, ...]:

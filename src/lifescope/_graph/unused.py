@@ -47,10 +47,8 @@ def unused(graph: Graph, entries: Iterable[Entry]) -> list[errors.UnusedProvider
 
 def asking_for_anything(graph: Graph, entries: Iterable[Entry]) -> list[Provider | Entry]:
     """Who holds something through which anything may be asked for, as a job may."""
-    askers: list[Provider | Entry] = []
-    for entry in entries:
-        if _is_open_ended(_found(graph, entry.parameters)):
-            askers.append(entry)
+    asking = [entry for entry in entries if _is_open_ended(_found(graph, entry.parameters))]
+    askers: list[Provider | Entry] = [*asking]
     for provider in graph.declared:
         edges = graph.needs(provider)
         if _is_open_ended([edge.provider for edge in edges if edge.provider is not None]):
