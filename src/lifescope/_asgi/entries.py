@@ -22,7 +22,8 @@ class Route(NamedTuple):
     """What is known of one route.
 
     Attributes:
-        name: How people call it: `GET /orders/{id}`; of an app without a path, its class.
+        name: How people call it: `GET /orders/{id}`; what cannot be read, by its function or
+            class, and where it is mounted.
         entries: What asks for something: the functions that the endpoint depends on, then it.
         is_known: There is nothing else in it that could ask.
         is_own: It is the user's, and none that the framework has added.
@@ -77,14 +78,17 @@ def read_endpoints(app: Any) -> Endpoints:
                     endpoints.problems.append(found)
         except _UnknownShapeError:
             is_known = False
-        name = _label(leaf) or _spell_app(leaf.route)
+        name = _label(leaf) if is_known else _label_of_app(leaf)
         endpoints.routes.append(Route(name, entries, is_known, not _is_frameworks(leaf.route)))
     return endpoints
 
 
-def _spell_app(app: Any) -> str:
-    """A function by its name, another object by its class."""
-    return spell_callable(app) if inspect.isroutine(app) else app.__class__.__qualname__
+def _label_of_app(leaf: Leaf) -> str:
+    """`serve() at /own`: what nobody can read, and where it is mounted."""
+    app: Any = getattr(leaf.route, "endpoint", None) or getattr(leaf.route, "app", leaf.route)
+    name = spell_callable(app) if inspect.isroutine(app) else app.__class__.__qualname__
+    path = leaf.prefix or getattr(leaf.route, "path", "")
+    return f"{name} at {path}" if path else name
 
 
 def _is_frameworks(route: Any) -> bool:

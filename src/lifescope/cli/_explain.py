@@ -9,6 +9,7 @@ from typing import Any
 
 from lifescope import _text, errors
 from lifescope._model.provider import Entry, Parameter, Provider
+from lifescope._model.scopes import TRANSIENT
 from lifescope.cli._keys import Found, UnknownKeyError, find
 from lifescope.cli._loading import Target, add_app, find_here, load, load_target, refuse
 from lifescope.cli._order import acquired, released
@@ -122,7 +123,7 @@ def _facts(target: Target, found: Found) -> Iterator[tuple[str, str]]:
 
 def _when(target: Target, provider: Provider) -> str:
     widest = target.engine.graph.scopes.widest
-    if provider.scope == "transient":
+    if provider.scope == TRANSIENT:
         return "anew for every parameter"
     if provider.scope != widest or provider.kind.is_derived:
         return "when it is first asked for"

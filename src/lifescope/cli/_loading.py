@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -68,7 +69,7 @@ def add_app(command: argparse.ArgumentParser, *, text: str = "module:app") -> No
 
 def find_here(folder: str) -> None:
     """Let modules be found in *folder*."""
-    sys.path.insert(0, folder)
+    sys.path.insert(0, os.path.abspath(folder))
 
 
 def refuse(text: str) -> NoReturn:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from lifescope._model.keys import Key
 from lifescope._model.provider import Kind, Provider
+from lifescope._model.scopes import TRANSIENT
 from lifescope.render._names import spell_place
 
 __all__ = ["block", "columns", "how", "how_in_short", "made_by", "numbered", "where"]
@@ -50,23 +51,32 @@ def where(provider: Provider) -> str:
 
 def how(provider: Provider, widest: str) -> str:
     """How it is driven, and where that happens."""
-    kind = provider.kind
-    if _is_unwritten(provider):
-        return str(kind.value)
+    driven = _driven(provider)
     if provider.thread:
-        return f"{kind.value}, in worker threads"
-    if kind is Kind.CALL:
-        return str(kind.value)
+        return f"{driven}, in worker threads"
+    if _is_unwritten(provider) or provider.kind is Kind.CALL or provider.scope == TRANSIENT:
+        return driven
     if provider.scope == widest or provider.start_timeout is not None:
-        return f"{kind.value}, in a task of its own"
-    if provider.scope == "transient":
-        return str(kind.value)
-    return f"{kind.value}, in the task that opens the scope"
+        return f"{driven}, in a task of its own"
+    return f"{driven}, in the task that opens the scope"
 
 
 def how_in_short(provider: Provider) -> str:
     """How it is driven, in a few words."""
-    return f"{provider.kind.value}{', in a thread' if provider.thread else ''}"
+    return f"{_driven(provider)}{', in threads' if provider.thread else ''}"
+
+
+_IN_THREADS = {
+    Kind.AWAIT: Kind.CALL,
+    Kind.ASYNC_GENERATOR: Kind.GENERATOR,
+    Kind.ASYNC_MANAGER: Kind.MANAGER,
+}
+"""What the user has written, where that is run in threads and awaited meanwhile."""
+
+
+def _driven(provider: Provider) -> str:
+    kind = provider.kind
+    return str((_IN_THREADS.get(kind, kind) if provider.thread else kind).value)
 
 
 def _is_unwritten(provider: Provider) -> bool:

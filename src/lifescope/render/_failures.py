@@ -97,6 +97,6 @@ def _named_by(problem: Any) -> Iterator[_Name]:
     links = [link for link in getattr(problem, "chain", ()) if link.scope != ROUTE]
     several = [*getattr(problem, "providers", ()), *links]
     singles = [getattr(problem, name, None) for name in ("provider", "outer", "inner")]
-    named = [*several, *(single for single in singles if single is not None)]
+    named = [*several, *(single for single in singles if hasattr(single, "place"))]
     for each in named or [problem]:
         yield getattr(each, "name", type(problem).__name__), getattr(each, "place", None)
