@@ -92,21 +92,32 @@ def check_entry(graph: Graph, entry: Entry) -> list[Edge]:
 
 
 def merge(problems: Iterable[errors.GraphError]) -> list[errors.GraphError]:
-    """*problems*; of those that miss the same key, one that knows of the others."""
+    """*problems*, each cause once; one that misses a key knows of the others that do."""
     merged: dict[object, errors.GraphError] = {}
     for problem in problems:
-        if not isinstance(problem, errors.MissingProviderError):
-            merged[problem] = problem
+        first = merged.setdefault(_cause(problem), problem)
+        if first is problem or not isinstance(problem, errors.MissingProviderError):
             continue
-        first = merged.get(problem.key)
-        if first is None:
-            merged[problem.key] = problem
-        else:
-            assert isinstance(first, errors.MissingProviderError)
-            chains = (problem.chain, *problem.others)
-            first = dataclasses.replace(first, others=(*first.others, *chains))
-            merged[problem.key] = first
+        assert isinstance(first, errors.MissingProviderError)
+        chains = (problem.chain, *problem.others)
+        first = dataclasses.replace(first, others=(*first.others, *chains))
+        merged[problem.key] = first
     return list(merged.values())
+
+
+def _cause(problem: errors.GraphError) -> object:
+    """What is equal where two problems are one: a function that several routes depend on."""
+    match problem:
+        case errors.MissingProviderError():
+            return problem.key
+        case errors.NeverFilledError():
+            return (type(problem), problem.name, problem.place)
+        case errors.UnannotatedError() | errors.UnresolvableAnnotationError():
+            return (type(problem), problem.name, problem.place, problem.parameter)
+        case errors.ScopeOrderError():
+            return (type(problem), problem.key, *problem.chain[-1:])
+        case _:
+            return problem
 
 
 def _problems(

@@ -183,25 +183,23 @@ class Engine:
         is_made = provider.kind not in (Kind.VALUE, Kind.SUPPLIED)
         return is_made and provider.scope == self.graph.scopes.widest
 
-    def check_endpoints(self, entries: Iterable[Entry]) -> list[Provider]:
-        """The providers that endpoints ask for, if each of them can be filled in a request.
+    def check_endpoints(
+        self, entries: Iterable[Entry]
+    ) -> tuple[list[Provider], list[errors.GraphError]]:
+        """The providers that endpoints ask for in a request, and all that is wrong with that.
 
-        Raises:
-            GraphError: Nothing provides a parameter, or it lives in a scope that is not open in
-                a request; all of these are reported.
+        Nothing provides a parameter, say, or it lives in a scope that is not open in a request.
         """
+        asked_for: list[Provider] = []
         problems: list[errors.GraphError] = []
-        fillers: list[Filler] = []
         for entry in entries:
             try:
                 filler = Filler(self, entry)
                 filler.opens(REQUEST)
-                fillers.append(filler)
+                asked_for += filler.providers
             except errors.GraphError as error:
                 problems += error.problems
-        if problems:
-            raise errors.GraphError.of(merge(problems))
-        return [provider for filler in fillers for provider in filler.providers]
+        return asked_for, merge(problems)
 
     def roots(self) -> list[Provider]:
         """All that something could ask for, where it is not known who asks."""

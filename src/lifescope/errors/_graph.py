@@ -496,15 +496,18 @@ class UnusedProviderError(GraphError, code="LS112"):
 
     Attributes:
         provider: The provider.
+        others: What nothing else than this one needs.
     """
 
     provider: Provider
+    others: Sequence[Provider] = ()
 
     def _report(self) -> _text.Report:
         provider = self.provider
         return _text.Report(
             f"nothing asks for {_text.keys(provider)}",
             [Link(provider.name, provider.place, provider.scope)],
+            lists=[("Needed by nothing else:", list(map(str, self.others)))],
             fixes=[
                 "remove it, or leave its module out of the container.",
                 "say eager=True, if it is there for what it does.",
