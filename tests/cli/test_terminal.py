@@ -82,9 +82,7 @@ def test_no_colours_in_a_pipe(folder: Path) -> None:
         ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
     ],
 )
-def test_environment_decides(
-    folder: Path, environment: dict[str, str], is_painted: bool
-) -> None:
+def test_environment_decides(folder: Path, environment: dict[str, str], is_painted: bool) -> None:
     """NO_COLOR and FORCE_COLOR, where they are set and not empty; on stdout and on stderr."""
     checked = lifescope(folder, "check", "shop:wrong", **environment)
     assert (COLOUR in checked.stdout) is is_painted
