@@ -91,7 +91,7 @@ def _members(module: types.ModuleType) -> Iterator[Declaration | errors.GraphErr
 def _not_a_source(source: Any) -> errors.InvalidProviderError:
     if not callable(source):
         return errors.InvalidProviderError(
-            name="None" if source is None else f"an object of type {spell(type(source))}",
+            name="None" if source is None else f"an object of type {type(source).__qualname__}",
             reason="is not a provider",
             fix="hand ready objects in with Container(..., values={Key: object}).",
         )
