@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -63,6 +64,11 @@ class Environment:
     @property
     def python(self) -> Path:
         return self.tool("python")
+
+    @property
+    def pip(self) -> tuple[str | Path, ...]:
+        """The command that installs into this environment; the one pip that there is does it."""
+        return (_pip_environment().python, "-m", "pip", "--python", self.python)
 
     def tool(self, name: str) -> Path:
         """The path of the command *name* in this environment."""
@@ -134,7 +140,7 @@ def prepare(recipe: Recipe, reporter: Reporter) -> Environment | None:
     """Make the environment of *recipe*, unless it is there; None if that failed."""
     environment = recipe.environment
     _FOLDER.mkdir(parents=True, exist_ok=True)
-    with _locked(_FOLDER / f"{recipe.name}.lock"):
+    with _locked(_FOLDER / f"{recipe.name}-{recipe.interpreter.version}.lock"):
         marker = environment.folder / _COMPLETE
         if not marker.exists():
             if not reporter.step(recipe.title, _maker(recipe)):
@@ -149,17 +155,35 @@ def _maker(recipe: Recipe) -> Callable[[Step], None]:
     def make(step: Step) -> None:
         environment = recipe.environment
         shutil.rmtree(environment.folder, ignore_errors=True)
-        step.need(recipe.interpreter.path, "-m", "venv", environment.folder)
-        # The pip of the interpreter's bundle may be too old for --group.
-        step.need(environment.python, "-m", "pip", "install", "--upgrade", "pip>=25.1")
+        _make_pip(step)
+        step.need(recipe.interpreter.path, "-m", "venv", "--without-pip", environment.folder)
         wanted = [f"--group={name}" for name in recipe.groups]
         if recipe.editable:
             wanted += ["--editable", str(ROOT)]
         wanted += recipe.pins()
         if wanted:
-            step.need(environment.python, "-m", "pip", "install", *wanted)
+            # What is imported is compiled then: that is a small part of it.
+            step.need(*environment.pip, "install", "--no-compile", *wanted)
 
     return make
+
+
+def _make_pip(step: Step) -> None:
+    """Make the environment whose pip installs into all others, unless it is there."""
+    environment = _pip_environment()
+    with _locked(_FOLDER / "pip.lock"):
+        if not (environment.folder / _COMPLETE).exists():
+            shutil.rmtree(environment.folder, ignore_errors=True)
+            step.need(sys.executable, "-m", "venv", environment.folder)
+            # The one in the interpreter's bundle may be too old for --group.
+            step.need(environment.python, "-m", "pip", "install", "--upgrade", "pip>=25.1")
+            (environment.folder / _COMPLETE).touch()
+
+
+@cache
+def _pip_environment() -> Environment:
+    digest = hashlib.sha256(sys.base_prefix.encode()).hexdigest()[:10]
+    return Environment(_FOLDER / f"pip-{platform.python_version()}-{digest}")
 
 
 def oldest_versions(project: dict[str, Any]) -> list[str]:

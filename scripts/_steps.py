@@ -6,6 +6,7 @@ Needs the standard library only, because it runs before any environment exists.
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache"
@@ -21,7 +23,14 @@ _HEARTBEAT = 30.0  # seconds between signs of life where no terminal shows a run
 _MOST_LINES = 1500  # of one step's output; the end of it says most
 _TAIL = 4096  # bytes of a log in which a percentage is looked for
 _PERCENT = re.compile(rb"(\d+)%")
-_FOREIGN = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+_FOREIGN = (
+    "PYTHONDONTWRITEBYTECODE",  # hundreds of processes are started, each would compile everything
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "VIRTUAL_ENV",
+    "__PYVENV_LAUNCHER__",
+)
 
 
 class StepStoppedError(Exception):
@@ -29,19 +38,25 @@ class StepStoppedError(Exception):
 
 
 class Step:
-    """One running step: its commands, their log, and whether all of them worked."""
+    """One running step: its commands, their log, and whether all of them worked.
 
-    def __init__(self, name: str, *, verbose: bool, limit: float) -> None:
+    Args:
+        name: What it is called.
+        limit: Seconds that it may take.
+        tick: Called with the step, about every second while a command runs.
+    """
+
+    def __init__(self, name: str, *, limit: float, tick: "Callable[[Step], None]") -> None:
         self.name = name
         self.failed = False
         self.log = CACHE / "log" / f"{name.replace(' ', '-')}.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.write_bytes(b"")
-        self._verbose = verbose
+        self.next_heartbeat = _HEARTBEAT
+        self._tick = tick
         self._shown = 0
         self._limit = limit
         self._started = time.monotonic()
-        self._next_heartbeat = _HEARTBEAT
 
     @property
     def seconds(self) -> float:
@@ -94,19 +109,11 @@ class Step:
         while self.seconds < self._limit:
             with suppress(subprocess.TimeoutExpired):
                 return process.wait(timeout=1)
-            self._tick()
+            self._tick(self)
         return None
 
-    def _tick(self) -> None:
-        if self._verbose:
-            self.show()
-        elif sys.stdout.isatty():
-            print(f"\r\033[K{self.name} ... {self._progress()}", end="", flush=True)
-        elif self.seconds >= self._next_heartbeat:
-            self._next_heartbeat += _HEARTBEAT
-            print(f"{self.name} ... {self._progress()}", flush=True)
-
-    def _progress(self) -> str:
+    def progress(self) -> str:
+        """How long it has been running, and how far it is if a command says so."""
         with self.log.open("rb") as log:
             log.seek(max(0, self.log.stat().st_size - _TAIL))
             percents = _PERCENT.findall(log.read())
@@ -127,39 +134,80 @@ class Step:
 
 
 class Reporter:
-    """Runs steps one after the other and prints a line for each."""
+    """Runs steps and prints a line for each when it has ended.
+
+    Several threads may run steps at the same time.
+    """
 
     def __init__(self, *, verbose: bool = False, limit: float = 600) -> None:
         self.failed: list[str] = []
         self._verbose = verbose
         self._limit = limit
+        self._has_clock = sys.stdout.isatty() and not verbose
+        self._running: list[Step] = []
+        self._given_up = False
+        self._lock = Lock()
 
     def step(self, name: str, action: Callable[[Step], None]) -> bool:
         """Run *action* as the step *name*; True if it worked."""
-        step = Step(name, verbose=self._verbose, limit=self._limit)
-        if sys.stdout.isatty() and not self._verbose:
-            print(f"{name} ... ", end="", flush=True)
+        step = Step(name, limit=self._limit, tick=self._tick)
+        with self._lock:
+            self._running.append(step)
+            self._show_clock()
         try:
             action(step)
         except StepStoppedError:
             step.failed = True
-        self._report(step)
+        finally:
+            with self._lock:
+                self._running.remove(step)
+        with self._lock:
+            if not self._given_up:
+                self._report(step)
+                self._show_clock()
         return not step.failed
 
     def skip(self, name: str, why: str) -> None:
         """Count the step *name* as failed without running it."""
-        self.failed.append(name)
-        print(f"{name} ... not run: {why}", flush=True)
+        with self._lock:
+            self.failed.append(name)
+            self._print(f"{name} ... not run: {why}")
+
+    def give_up(self) -> None:
+        """End the commands that run, and say nothing more."""
+        self._given_up = True
+
+    def _tick(self, step: Step) -> None:
+        if self._given_up:
+            raise StepStoppedError
+        with self._lock:
+            if self._verbose:
+                step.show()
+            elif self._has_clock:
+                self._show_clock()
+            elif step.seconds >= step.next_heartbeat:
+                step.next_heartbeat += _HEARTBEAT
+                self._print(f"{step.name} ... {step.progress()}")
 
     def _report(self, step: Step) -> None:
         outcome = "FAILED" if step.failed else "ok"
-        start = "\r\033[K" if sys.stdout.isatty() and not self._verbose else ""
         if self._verbose:
             step.show()
-        print(f"{start}{step.name} ... {outcome} ({step.seconds:.1f} s)", flush=True)
+        self._print(f"{step.name} ... {outcome} ({step.seconds:.1f} s)")
         if step.failed:
             self.failed.append(step.name)
             step.show()
+
+    def _show_clock(self) -> None:
+        """What runs, on the last line of a terminal."""
+        if self._has_clock and self._running and not self._given_up:
+            line = ", ".join(f"{step.name} ... {step.progress()}" for step in self._running)
+            width = shutil.get_terminal_size().columns - 1
+            print(f"\r\033[K{line[:width]}", end="", flush=True)
+
+    def _print(self, line: str) -> None:
+        start = "\r\033[K" if self._has_clock else ""
+        print(f"{start}{line}", flush=True)
 
 
 def stop_on_sigterm() -> None:

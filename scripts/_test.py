@@ -1,10 +1,12 @@
 """The steps of scripts/test: what each runs, and which environment it needs."""
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -16,9 +18,12 @@ from _environments import (
     other_interpreters,
     prepare,
 )
+from _schedule import Task, run_all
 from _steps import CACHE, ROOT, Reporter, Step, stop_on_sigterm
 
 _TYPED = ("src", "tests/typing", "examples", "scripts")
+# One more than there are processors, because what is downloaded is waited for.
+_AT_ONCE = (os.cpu_count() or 1) + 1
 # What meets other packages: run with the oldest versions of them, too.
 _FRAMEWORKS = ("tests/integrations", "tests/frameworks", "examples/fastapi_docs")
 
@@ -69,10 +74,16 @@ def lint(step: Step, dev: Environment) -> None:
     step.run(ruff, "format", "--check", ".")
 
 
-def types(step: Step, dev: Environment) -> None:
-    targets = [folder for folder in _TYPED if any((ROOT / folder).rglob("*.py"))]
-    step.run(dev.tool("mypy"), "--strict", *targets)
-    step.run(dev.tool("pyright"), "--pythonpath", dev.python, *targets)
+def mypy(step: Step, dev: Environment) -> None:
+    step.run(dev.tool("mypy"), "--strict", *_typed())
+
+
+def pyright(step: Step, dev: Environment) -> None:
+    step.run(dev.tool("pyright"), "--pythonpath", dev.python, *_typed())
+
+
+def _typed() -> list[str]:
+    return [folder for folder in _TYPED if any((ROOT / folder).rglob("*.py"))]
 
 
 def layers(step: Step, dev: Environment) -> None:
@@ -103,8 +114,8 @@ def wheel(step: Step, dev: Environment, bare: Environment, full: Environment) ->
 
 def _install(step: Step, environment: Environment, wheel: str) -> None:
     # The version is the same from one run to the next, so pip would keep what is there.
-    step.need(environment.python, "-m", "pip", "uninstall", "--yes", "--quiet", "lifescope")
-    step.need(environment.python, "-m", "pip", "install", "--quiet", wheel)
+    step.need(*environment.pip, "uninstall", "--yes", "--quiet", "lifescope")
+    step.need(*environment.pip, "install", "--quiet", wheel)
 
 
 def tests(folders: Iterable[str], options: list[str], counts: Counts) -> Callable[..., None]:
@@ -145,7 +156,7 @@ def _read_counts(report: Path) -> Counts:
 
 
 def all_jobs(main: Interpreter, pytest_options: list[str], counts: Counts) -> list[Job]:
-    """Every step, in the order in which they run: what is quick to fail comes first."""
+    """Every step: what is quick to fail comes first."""
     dev = Recipe("dev", main, ("dev",), editable=True)
     bare = Recipe("wheel-bare", main)
     full = Recipe("wheel-full", main, ("oldest",))
@@ -163,14 +174,15 @@ def all_jobs(main: Interpreter, pytest_options: list[str], counts: Counts) -> li
     ]
     return [
         Job("lint", (dev,), lint),
-        Job("types", (dev,), types),
+        Job("types mypy", (dev,), mypy),
+        Job("types pyright", (dev,), pyright),
         Job("layers", (dev,), layers),
-        Job(f"tests {main.minor}", (dev,), everything),
-        *others,
-        Job("tests oldest", (oldest,), frameworks),
         Job("docs", (dev,), docs),
         Job("wheel", (dev, bare, full), wheel),
         Job("demo", (), demo),
+        Job(f"tests {main.minor}", (dev,), everything),
+        *others,
+        Job("tests oldest", (oldest,), frameworks),
     ]
 
 
@@ -185,24 +197,33 @@ def _less(*, is_newest: bool) -> list[str]:
     return [*(f"--ignore=tests/{folder}" for folder in folders), "-k", loops]
 
 
-def run_jobs(jobs: list[Job], reporter: Reporter) -> None:
-    """Run *jobs* in order; one whose environment cannot be made counts as failed."""
+def run_jobs(jobs: list[Job], reporter: Reporter, *, at_once: int) -> None:
+    """Run *jobs* and make their environments, *at_once* of these side by side.
+
+    Tests have the machine to themselves. A job whose environment cannot be made has failed.
+    """
     made: dict[Recipe, Environment | None] = {}
-    for job in jobs:
-        for recipe in job.recipes:
-            if recipe not in made:
-                made[recipe] = prepare(recipe, reporter)
+    making: dict[Recipe, Task] = {}
+    tasks: list[Task] = []
+
+    def make(recipe: Recipe) -> None:
+        made[recipe] = prepare(recipe, reporter)
+
+    def run(job: Job) -> None:
         environments = [made[recipe] for recipe in job.recipes]
         if None in environments:
             reporter.skip(job.name, "no environment to run it in")
         else:
-            reporter.step(job.name, _in(environments, job.action))
+            reporter.step(job.name, lambda step: job.action(step, *environments))
 
-
-def _in(
-    environments: list[Environment | None], action: Callable[..., None]
-) -> Callable[[Step], None]:
-    return lambda step: action(step, *environments)
+    for job in jobs:
+        for recipe in job.recipes:
+            if recipe not in making:
+                making[recipe] = Task(partial(make, recipe))
+                tasks.append(making[recipe])
+        needs = [making[recipe] for recipe in job.recipes]
+        tasks.append(Task(partial(run, job), needs, alone=job.group == "tests"))
+    run_all(tasks, at_once, give_up=reporter.give_up)
 
 
 def main() -> int:
@@ -213,7 +234,7 @@ def main() -> int:
     chosen = _choose(jobs, arguments.steps)
     reporter = Reporter(verbose=arguments.verbose)
     try:
-        run_jobs(chosen, reporter)
+        run_jobs(chosen, reporter, at_once=1 if arguments.verbose else _AT_ONCE)
     except KeyboardInterrupt:
         print("\ninterrupted")
         return 130
@@ -229,8 +250,9 @@ def _arguments() -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(
         prog="scripts/test",
         description="Run every check of the project, or the chosen steps.",
-        epilog="Steps: lint, types, layers, tests (or one interpreter's: tests-3.12), docs, wheel,"
-        " demo. What follows -- is for pytest: scripts/test tests-3.11 -- -k rollback",
+        epilog="Steps: lint, types (or one: types-mypy, types-pyright), layers, docs, wheel, demo,"
+        " tests (or one interpreter's: tests-3.12). All but the tests run side by side, unless"
+        " --verbose. What follows -- is for pytest: scripts/test tests-3.11 -- -k rollback",
     )
     parser.add_argument("steps", nargs="*", metavar="step", help="only these steps")
     parser.add_argument("-v", "--verbose", action="store_true", help="show all output")

@@ -1,6 +1,7 @@
 """What every test may use: the event loops, an event log, and faults on demand."""
 
 import asyncio
+import gc
 import importlib.util
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -8,6 +9,15 @@ from typing import Any
 
 import anyio
 import pytest
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays to the end.
+
+    That is the modules and thousands of tests; many tests have it look at everything.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _eager_loop() -> asyncio.AbstractEventLoop:

@@ -15,7 +15,7 @@ import lifescope.adapters
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "lifescope"
 UVICORN = "lifescope._uvicorn"
-COMMANDS = "lifescope.cli"
+COMMANDS = "lifescope.cli._run"
 SERVERS = {UVICORN, COMMANDS, "lifescope.server"}
 """What runs a server: uvicorn, and so asyncio."""
 

@@ -123,7 +123,10 @@ def mailer(outbox: Outbox, templates: Lazy[Templates]) -> Mailer:
 
 # --8<-- [start:sweeper]
 @provider(scope="app", eager=True)  # nobody asks for it
-async def sweeper(open_session: Factory[SystemSession], clock: Clock) -> AsyncIterator[Sweeper]:
+async def sweeper(
+    open_session: Factory[SystemSession], clock: Clock, engine: AsyncEngine
+) -> AsyncIterator[Sweeper]:
+    """It asks for the engine, too, which is then there until the last round has ended."""
     sweeper = Sweeper(open_session, clock)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(sweeper.run)

@@ -4,9 +4,10 @@ import functools
 import inspect
 import sys
 import types
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Annotated, Any, TypeVar, cast
 
 from anyio import from_thread
@@ -25,7 +26,7 @@ from lifescope._runtime.filling import Filler, Filling
 from lifescope._runtime.opening import Opening
 from lifescope._runtime.scope import OpenScope
 
-__all__ = ["Inject", "inject", "inject_from"]
+__all__ = ["Inject", "inject", "inject_from", "injected_functions"]
 
 T = TypeVar("T")
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -98,6 +99,18 @@ def _sync_wrapper(injected: "_Injected") -> Callable[..., Any]:
     return wrapper
 
 
+_injected: "weakref.WeakSet[_Injected]" = weakref.WeakSet()
+
+
+def injected_functions() -> list[Entry]:
+    """What the functions of this program with `@inject` ask for, where it can be read."""
+    entries: list[Entry] = []
+    for injected in list(_injected):
+        with suppress(errors.GraphError):
+            entries += injected.asks_for()
+    return entries
+
+
 class _Injected:
     """A function with what fills it: one for each set of parameters passed by hand."""
 
@@ -111,6 +124,7 @@ class _Injected:
         self._signature = read_signature(function)
         self._is_shifted = _is_shifted(self._signature, self._hidden)
         self._fillings: dict[frozenset[str], Filling] = {}
+        _injected.add(self)
 
     def hide_in(self, wrapper: Any) -> None:
         """Take the injected parameters out of what frameworks read."""
@@ -182,7 +196,7 @@ class _Injected:
         return signature.replace(parameters=parameters, return_annotation=returned)
 
     def scope(self) -> OpenScope:
-        scope = find_scope(self._container, spell_callable(self._function))
+        scope = find_scope(self._container, f"the parameters of {spell_callable(self._function)}")
         if scope.closed:
             raise scope.closed_error(f"the parameters of {spell_callable(self._function)}")
         return scope

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lifescope._model.provider import Link, Provider
+from lifescope._model.scopes import TRANSIENT
 
 __all__ = [
     "COLOUR",
@@ -24,6 +25,7 @@ __all__ = [
     "join",
     "keys",
     "numbered",
+    "numbers",
     "wrap",
     "write",
 ]
@@ -37,8 +39,8 @@ WIDTH = 80
 _MOST_STEPS = 9
 """Of a chain that is longer, the middle is left out."""
 
-_LONGEST = 36
-"""A signature with longer parameters shows only the one that counts."""
+_LONGEST = 44
+"""Longer steps show only the parameter that counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,28 +80,33 @@ class Report:
     fixes: Sequence[str] = ()
 
 
-def brief(report: Report, code: str, style: Style = PLAIN) -> str:
+def brief(report: Report, code: str, style: Style = PLAIN, width: int = WIDTH) -> str:
     """What is wrong, and where; nothing else."""
-    asking = [link for link in report.chain if link.parameter] or report.chain
-    where = chain(asking[-1:], report.caret, style)
-    lists = [_bullets(title, items) for title, items in report.lists[:1]]
-    title = _title(report.title, code, style)
-    return "\n".join([title, *([where] if where else lists)])
+    asking = [link for link in report.chain if link.parameter in link.signature] or report.chain
+    where = chain(asking[-1:], report.caret, style, width)
+    where = where or "".join(_bullets(*each, width) for each in report.lists[:1])
+    title = _title(report.title, code, style, width)
+    return f"{title}\n{where}" if where else title
 
 
-def write(report: Report, code: str = "", style: Style = PLAIN) -> str:
+def write(report: Report, code: str = "", style: Style = PLAIN, width: int = WIDTH) -> str:
     """The text of a report; *code* stands before its title."""
     return join(
-        _title(report.title, code, style),
-        chain(report.chain, report.caret, style),
-        *(_bullets(title, items) for title, items in report.lists),
-        _fixes(report.fixes, style),
+        _title(report.title, code, style, width),
+        chain(report.chain, report.caret, style, width),
+        *(_bullets(title, items, width) for title, items in report.lists),
+        _fixes(report.fixes, style, width),
     )
+
+
+def numbers(count: int) -> int:
+    """How many columns the numbers of so many texts take."""
+    return len(str(count)) + 2
 
 
 def numbered(texts: Sequence[str]) -> str:
     """Several texts in one, each behind its number."""
-    width = len(str(len(texts))) + 2
+    width = numbers(len(texts))
     return "\n\n".join(
         f"{number}.".ljust(width) + textwrap.indent(text, " " * width).lstrip()
         for number, text in enumerate(texts, 1)
@@ -111,7 +118,7 @@ def join(*blocks: str) -> str:
     return "\n\n".join(block for block in blocks if block)
 
 
-def wrap(text: str, first: str = "", later: str | None = None) -> str:
+def wrap(text: str, first: str = "", later: str | None = None, width: int = WIDTH) -> str:
     """*text* in lines that are not too long; *first* stands before it, *later* before the rest.
 
     Its own line breaks stay.
@@ -121,7 +128,7 @@ def wrap(text: str, first: str = "", later: str | None = None) -> str:
     for line in text.split("\n"):
         lines += textwrap.wrap(
             line,
-            WIDTH - 1,
+            width - 1,
             initial_indent=later if lines else first,
             subsequent_indent=later,
             break_long_words=False,
@@ -149,65 +156,93 @@ def below(*, is_last: bool) -> str:
 # --- the parts of a report ------------------------------------------------------------------
 
 
-def _title(title: str, code: str, style: Style) -> str:
+def _title(title: str, code: str, style: Style, width: int) -> str:
     before = f"[{code}] " if code else ""
-    lines = wrap(title, before, "").split("\n")
+    lines = wrap(title, before, "", width).split("\n")
     lines[0] = lines[0].removeprefix(before)
     painted = "\n".join(style.paint("title", line) for line in lines)
     return style.paint("code", before.rstrip()) + before[len(before.rstrip()) :] + painted
 
 
-def _bullets(title: str, items: Iterable[str]) -> str:
-    lines = [wrap(item, "    - ") for item in items]
+def _bullets(title: str, items: Iterable[str], width: int) -> str:
+    lines = [wrap(item, "    - ", width=width) for item in items]
     return "\n".join([f"  {title}", *lines]) if lines else ""
 
 
-def _fixes(fixes: Sequence[str], style: Style) -> str:
+def _fixes(fixes: Sequence[str], style: Style, width: int) -> str:
     first, other = "  Fix: ", "   or: "
     lines: list[str] = []
     for fix in fixes:
         before = other if lines else first
-        lines.append(style.paint("fix", before) + wrap(fix, before)[len(before) :])
+        lines.append(style.paint("fix", before) + wrap(fix, before, width=width)[len(before) :])
     return "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A step of a chain: what stands there, where the parameter is in it, and the rest."""
+    """A step of a chain: what stands there, where the parameter is in it, and the rest.
+
+    A list or a handle asks for something, but nobody has written its parameters.
+    """
 
     text: str
     scope: str = ""
     place: str = ""
     start: int = 0
     width: int = 0
+    is_written: bool = False
 
 
-def chain(links: Sequence[Link], caret: str = "", style: Style = PLAIN) -> str:
-    """A line for each step; under the parameter of the last one, *caret*.
+def chain(links: Sequence[Link], caret: str = "", style: Style = PLAIN, width: int = WIDTH) -> str:
+    """A line for each step; under the last parameter that somebody has written, *caret*.
 
     The places stand behind the steps, or where that is too wide, below them.
     """
     if not links:
         return ""
     rows, left_out = _rows(links)
-    widths = [max(len(row.text) for row in rows), max(len(row.scope) for row in rows)]
-    total = sum(widths) + max(len(row.place) for row in rows) + 4
-    asking = max((n for n, row in enumerate(rows) if row.width), default=-1)
+    texts, scopes, places = (
+        max(len(each) for each in column)
+        for column in zip(*((row.text, row.scope, row.place) for row in rows), strict=True)
+    )
+    is_wide = texts + (scopes and scopes + 2) + places + 2 >= width
+    asking = max(range(len(rows)), key=lambda n: (rows[n].width > 0, rows[n].is_written, n))
+    is_marked = bool(caret and rows[asking].width)
     lines: list[str] = []
     for number, row in enumerate(rows):
-        scope = style.paint("faint", f"{row.scope:<{widths[1]}}") if row.scope else " " * widths[1]
-        place = style.paint("place", row.place)
-        is_wide = total >= WIDTH
-        lines.append(f"{row.text:<{widths[0]}}  {scope}{'' if is_wide else f'  {place}'}".rstrip())
-        if number == asking and caret:
-            marks = style.paint("caret", "^" * row.width)
-            lines.append(wrap(caret, " " * (row.start + row.width + 1)))
-            lines[-1] = " " * row.start + marks + lines[-1][row.start + row.width :]
+        columns = [(row.text, texts, ""), (row.scope, scopes, "faint")]
+        if not is_wide:
+            columns.append((row.place, len(row.place), "place"))
+        lines.append(_columns(columns, style))
+        if number == asking and is_marked:
+            lines += _caret(row, caret, style, width)
         if is_wide and row.place:
-            lines.append(f"       {place}")
+            lines.append(f"       {style.paint('place', row.place)}")
         if number == _MOST_STEPS // 2 - 1 and left_out:
             lines.append(f"  ... {left_out:,} more ...")
     return "\n".join(lines)
+
+
+def _columns(columns: Sequence[tuple[str, int, str]], style: Style) -> str:
+    """Texts side by side, each in its width and the colour of its role; none for no width."""
+    line, blank = "", ""
+    for text, width, role in columns:
+        if text:
+            line += blank + style.paint(role, text)
+            blank = ""
+        blank += " " * (width - len(text) + 2 if width else 0)
+    return line
+
+
+def _caret(row: _Row, caret: str, style: Style, width: int) -> list[str]:
+    """Marks below the parameter, and what is said of it beside them, or where is more room."""
+    end = row.start + row.width
+    marks = " " * row.start + style.paint("caret", "^" * row.width)
+    beside, below = width - end - 2, width - 8
+    if len(caret) <= beside or beside >= below // 2:
+        said = wrap(caret, " " * (end + 1), width=width)
+        return [marks + said[end:]]
+    return [marks, wrap(caret, " " * 7, width=width)]
 
 
 def _rows(links: Sequence[Link]) -> tuple[list[_Row], int]:
@@ -223,9 +258,10 @@ def _row(link: Link, *, is_first: bool) -> _Row:
     if link.scope == ROUTE:
         return _Row(before + link.name)
     signature, start = _signature(link)
-    place = str(link.place) if link.place else "(no source)"
+    place = str(link.place) if link.place else ""
+    scope = "" if link.scope == TRANSIENT and not place else link.scope  # of a list, or a handle
     width = len(link.parameter) if start else len(link.name) if link.parameter else 0
-    return _Row(before + signature, link.scope, place, len(before) + start, width)
+    return _Row(before + signature, scope, place, len(before) + start, width, start > 0)
 
 
 def _signature(link: Link) -> tuple[str, int]:
@@ -235,7 +271,7 @@ def _signature(link: Link) -> tuple[str, int]:
         return link.name, 0
     shown = link.signature
     position = shown.index(link.parameter)
-    if len(", ".join(shown)) > _LONGEST:
+    if len(f"{name}({', '.join(shown)})") > _LONGEST:
         rest = ["..."] if position + 1 < len(shown) else []
         shown = (*(["..."] if position else []), link.parameter, *rest)
     before = f"{name}({', '.join((*shown[: shown.index(link.parameter)], ''))}"

@@ -1,15 +1,21 @@
 """What an app-scoped task does from time to time, with sessions of its own."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import anyio
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from starlette.testclient import TestClient
 
 from lifescope import Factory, provider
+from shop.app import container
 from shop.clock import Clock
+from shop.database import create_engine, create_tables
 from shop.jobs import Job, Queue
 from shop.providers import SystemSession
+from shop.settings import Settings
 from shop.sweeper import PATIENCE, Sweeper
 from shop.tests.conftest import add_customer, add_product, order, state, stock
 
@@ -66,3 +72,38 @@ def test_orders_that_nobody_pays_for_are_given_up(
     assert client.portal.call(sweepers[0].sweep) == 1
     assert [state(client, old), state(client, new)] == ["expired", "placed"]
     assert stock(client) == 17
+
+
+@pytest.mark.anyio
+async def test_stop_in_the_middle_of_a_round(settings: Settings) -> None:
+    """G2: The engine is there until the round has given its connection back."""
+    events = list[str]()
+    in_the_middle, go_on = anyio.Event(), anyio.Event()
+
+    @provider(scope="app")
+    async def engine() -> AsyncIterator[AsyncEngine]:
+        engine = create_engine(settings.database_url)
+        await create_tables(engine)
+        yield engine
+        events.append("end of the engine")
+        await engine.dispose()
+
+    @provider(scope="transient")
+    async def session(engine: AsyncEngine) -> AsyncIterator[SystemSession]:
+        async with AsyncSession(engine) as session, session.begin():
+            yield SystemSession(session)
+            in_the_middle.set()
+            await go_on.wait()
+        events.append("end of the round")
+
+    async def run() -> None:
+        async with container.open(values={Settings: settings}):
+            await in_the_middle.wait()
+
+    with anyio.fail_after(30), container.override({AsyncEngine: engine, SystemSession: session}):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(run)
+            await in_the_middle.wait()
+            await anyio.wait_all_tasks_blocked()  # it is stopping
+            go_on.set()
+    assert events == ["end of the round", "end of the engine"]

@@ -16,12 +16,12 @@ from anyio.lowlevel import checkpoint_if_cancelled
 
 from lifescope import errors
 from lifescope._asgi import stopping
+from lifescope._asgi.checking import check_routes
 from lifescope._asgi.endpoints import bound_endpoints
-from lifescope._asgi.entries import read_endpoints
 from lifescope._asgi.factories import AppFactory
 from lifescope._asgi.inner import InnerLifespan
 from lifescope._asgi.live import Live, Phase
-from lifescope._asgi.protocol import AsgiApp, AsgiScope, Message, Receive, Send, until_shutdown
+from lifescope._asgi.protocol import AsgiScope, Message, Receive, Send, until_shutdown
 from lifescope._asgi.settings import Settings
 from lifescope._model.provider import Provider
 from lifescope._runtime import binding, guards, loops
@@ -145,7 +145,7 @@ class Lifespan:
             try:
                 await self._start(self._factory.needs(engine))
                 async with self._factory.open(engine, scope) as live.app:
-                    await self._start(self._asked_by_routes(live.app))
+                    await self._start(check_routes(engine, live.app))
                     await self._run_inner(live, asgi_scope)
             except BaseException as error:
                 self._start_is_over()  # the report is not about the roll-back
@@ -164,12 +164,6 @@ class Lifespan:
             if live.phase is Phase.READY:  # it did not even wait for the end
                 await self._interrupted(live)
             raise
-
-    def _asked_by_routes(self, app: AsgiApp) -> list[Provider]:
-        """What the app's endpoints ask for, checked; maybe anything, where they are not known."""
-        endpoints = read_endpoints(app)
-        asked_for = self._engine.check_endpoints(endpoints.entries)
-        return asked_for if endpoints.are_all else self._engine.roots()
 
     async def _start(self, roots: list[Provider]) -> None:
         assert self._live is not None
@@ -268,7 +262,7 @@ class Lifespan:
             late.add_note(note)
         if error is None or self._is_told_to_stop:
             return late
-        error.add_note(f"lifescope: after the crash, {late}")
+        error.add_note(f"lifescope: after the crash, {late.describe(brief=True)}")
         return error
 
     async def _fail(self, error: BaseException) -> None:

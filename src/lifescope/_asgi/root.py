@@ -7,6 +7,7 @@ from contextvars import Token
 from typing import Any
 
 from lifescope import errors
+from lifescope._asgi.checking import Findings, examine, with_graph
 from lifescope._asgi.connections import Http, WebSocket
 from lifescope._asgi.factories import AppFactory
 from lifescope._asgi.host import Block, Host, Protocol
@@ -14,6 +15,7 @@ from lifescope._asgi.lifespan import Lifespan
 from lifescope._asgi.live import Live
 from lifescope._asgi.protocol import AsgiApp, AsgiScope, Receive, Send, refuse
 from lifescope._asgi.settings import Settings
+from lifescope._model.provider import Entry
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._runtime import binding, loops
 from lifescope._runtime.engine import Engine, InForce
@@ -56,7 +58,10 @@ class Root:
         engine.handed_in.check(scopes.widest, self._settings.values)
         for name in (*scopes.between(scopes.widest, REQUEST), *([CALL] if CALL in scopes else [])):
             engine.handed_in.check(name, {})  # the root opens these, and has no values for them
-        self._factory.check(engine)
+        try:
+            self._factory.check(engine)
+        except errors.GraphError as error:
+            raise with_graph(engine, error.problems) from None
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one connection, or run the lifespan (ASGI 3)."""
@@ -121,6 +126,49 @@ class Root:
             await live.app(asgi_scope, receive, send)
         else:
             await refuse(asgi_scope, send)
+
+    def check(self, *, strict: bool = False) -> None:
+        """Check the app as it is checked when it starts, without starting it; for a test.
+
+        No provider is called and no lifespan is run. The app factory is called if it is a plain
+        function, or a class, that asks for nothing; otherwise the routes stay unchecked until
+        the start. `lifescope check` does the same, and says what it could not look at.
+
+        Args:
+            strict: Providers that nothing asks for are problems, too. They are looked for where
+                all entry points are known.
+
+        Raises:
+            GraphError: There are problems; it has all of them.
+            Exception: What the app factory raises.
+        """
+        if (error := self.error_of(self.findings(), strict=strict)) is not None:
+            raise error
+
+    def entries(self) -> list[Entry]:
+        """Who asks the container for something, for `lifescope.render`.
+
+        `render.html(container.graph, entries=root.entries())`: the app factory and the endpoints
+        of its app, read as `check` reads them.
+
+        Raises:
+            Exception: What the app factory raises.
+        """
+        return self.findings().entries
+
+    def findings(self) -> Findings:
+        """What `check` has found, for the command line."""
+        return examine(self.engine, self._factory)
+
+    def error_of(self, findings: Findings, *, strict: bool = False) -> errors.GraphError | None:
+        """What `check` raises for *findings*; None if all is fine."""
+        problems = [*findings.problems, *(findings.warnings if strict else ())]
+        return with_graph(self.engine, problems) if problems else None
+
+    @property
+    def engine(self) -> Engine:
+        """Of the container, as it is now."""
+        return self._engine()
 
     @property
     def startups(self) -> tuple[Startup, ...]:

@@ -19,7 +19,7 @@ from lifescope._declare.annotations import (
     without_none,
 )
 from lifescope._model.keys import InjectMarker, Key, as_key
-from lifescope._model.names import Place, place_of, spell_callable
+from lifescope._model.names import Place, is_foreign, place_of, spell_callable
 from lifescope._model.provider import Entry, Parameter
 
 __all__ = [
@@ -103,6 +103,8 @@ class Reader:
                     )
                 )
             return None
+        if has_default and self._is_foreign_and_unreadable(parameter.annotation):
+            return None
         form = self.read(parameter.annotation, parameter.name)
         if form is MISSING:
             return None
@@ -111,6 +113,15 @@ class Reader:
         read = _parameter(parameter, position, form)
         # A provider of `type[Order]` goes before the class itself, as for an open generic.
         return replace(read, has_default=True) if parameter.name in self.classes else read
+
+    def _is_foreign_and_unreadable(self, annotation: Any) -> bool:
+        """Whether it names what a library imports for type checkers only.
+
+        Whoever uses the library cannot mend that, and rarely wants the parameter filled.
+        """
+        if not is_foreign(self.target):
+            return False
+        return isinstance(read_annotation(annotation, self.where), Unreadable)
 
     def _in_this_class(self, name: str, form: Any) -> Any:
         """What *form*, of an inherited `__init__`, is here."""

@@ -16,6 +16,7 @@ _AT_MOST = 3
 
 _SHORTEST = 4
 _ALIKE = 0.75
+_DIGITS = "0123456789"
 
 _ORDER = list(Nearness)
 """The closest first."""
@@ -104,9 +105,12 @@ def _members(cls: type) -> set[str]:
 
 
 def _is_similar(ours: str, theirs: str, matcher: "difflib.SequenceMatcher[str]") -> bool:
-    """Whether one may have been written for the other; short names are similar to too many."""
+    """Whether one may have been written for the other.
+
+    Short names, and those that are numbered, are similar to too many.
+    """
     shorter, longer = sorted((ours, theirs), key=len)
-    if len(shorter) < _SHORTEST:
+    if len(shorter) < _SHORTEST or ours.rstrip(_DIGITS) == theirs.rstrip(_DIGITS):
         return False
     if shorter in longer:
         return True

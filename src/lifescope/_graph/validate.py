@@ -92,21 +92,32 @@ def check_entry(graph: Graph, entry: Entry) -> list[Edge]:
 
 
 def merge(problems: Iterable[errors.GraphError]) -> list[errors.GraphError]:
-    """*problems*; of those that miss the same key, one that knows of the others."""
+    """*problems*, each cause once; one that misses a key knows of the others that do."""
     merged: dict[object, errors.GraphError] = {}
     for problem in problems:
-        if not isinstance(problem, errors.MissingProviderError):
-            merged[problem] = problem
+        first = merged.setdefault(_cause(problem), problem)
+        if first is problem or not isinstance(problem, errors.MissingProviderError):
             continue
-        first = merged.get(problem.key)
-        if first is None:
-            merged[problem.key] = problem
-        else:
-            assert isinstance(first, errors.MissingProviderError)
-            chains = (problem.chain, *problem.others)
-            first = dataclasses.replace(first, others=(*first.others, *chains))
-            merged[problem.key] = first
+        assert isinstance(first, errors.MissingProviderError)
+        chains = (problem.chain, *problem.others)
+        first = dataclasses.replace(first, others=(*first.others, *chains))
+        merged[problem.key] = first
     return list(merged.values())
+
+
+def _cause(problem: errors.GraphError) -> object:
+    """What is equal where two problems are one: a function that several routes depend on."""
+    match problem:
+        case errors.MissingProviderError():
+            return problem.key
+        case errors.NeverFilledError():
+            return (type(problem), problem.name, problem.place)
+        case errors.UnannotatedError() | errors.UnresolvableAnnotationError():
+            return (type(problem), problem.name, problem.place, problem.parameter)
+        case errors.ScopeOrderError():
+            return (type(problem), problem.key, *problem.chain[-1:])
+        case _:
+            return problem
 
 
 def _problems(
@@ -141,11 +152,15 @@ class _Gap(NamedTuple):
     @property
     def key(self) -> Key:
         """What is missing. It is not the handle, of `Lazy[T]` and the like."""
-        key = self.parameter.key
-        while get_origin(key.form) in RELATIONS:
-            inner = as_key(get_args(key.form)[0])
-            key = Key(inner.form, inner.name or key.name)
-        return key
+        return _behind(self.parameter.key)
+
+
+def _behind(key: Key) -> Key:
+    """What a handle leads to; *key* itself, if it is none."""
+    while get_origin(key.form) in RELATIONS:
+        inner = as_key(get_args(key.form)[0])
+        key = Key(inner.form, inner.name or key.name)
+    return key
 
 
 def _missing(graph: Graph, gaps: Iterable[_Gap]) -> list[errors.GraphError]:
@@ -306,14 +321,17 @@ def _cycles(
         start, way = dependents.way_into(members)
         circle = _circle(successors, group, numbers[start])
         links: list[Link] = []
+        key: Key | None = None
         for number, following in zip(circle, [*circle[1:], circle[0]], strict=True):
             parameter = next(
-                edge.parameter.name
+                edge.parameter
                 for edge in edges[providers[number]]
                 if edge.provider is providers[following]
             )
-            links.append(Link.of(providers[number], parameter))
-        problems.append(errors.CycleError(chain=links, way=way))
+            links.append(Link.of(providers[number], parameter.name))
+            if providers[number].place is not None:  # no list, and no handle
+                key = _behind(parameter.key)
+        problems.append(errors.CycleError(chain=links, way=way, key=key))
     return problems, involved
 
 

@@ -206,25 +206,23 @@ class Engine:
         is_made = provider.kind not in (Kind.VALUE, Kind.SUPPLIED)
         return is_made and provider.scope == self.graph.scopes.widest
 
-    def check_endpoints(self, entries: Iterable[Entry]) -> list[Provider]:
-        """The providers that endpoints ask for, if each of them can be filled in a request.
+    def check_endpoints(
+        self, entries: Iterable[Entry]
+    ) -> tuple[list[Provider], list[errors.GraphError]]:
+        """The providers that endpoints ask for in a request, and all that is wrong with that.
 
-        Raises:
-            GraphError: Nothing provides a parameter, or it lives in a scope that is not open in
-                a request; all of these are reported.
+        Nothing provides a parameter, say, or it lives in a scope that is not open in a request.
         """
+        asked_for: list[Provider] = []
         problems: list[errors.GraphError] = []
-        fillers: list[Filler] = []
         for entry in entries:
             try:
                 filler = Filler(self, entry)
                 filler.opens(REQUEST)
-                fillers.append(filler)
+                asked_for += filler.providers
             except errors.GraphError as error:
                 problems += error.problems
-        if problems:
-            raise errors.GraphError.of(merge(problems))
-        return [provider for filler in fillers for provider in filler.providers]
+        return asked_for, merge(problems)
 
     def roots(self) -> list[Provider]:
         """All that something could ask for, where it is not known who asks."""
@@ -273,9 +271,7 @@ class Engine:
         if inner is not None and inner not in order:
             raise errors.UnknownScopeError(scope=inner, known=order.names)
         if inner is None or order.rank(inner) <= order.rank(outer):
-            raise errors.ScopeOrderError(
-                key=None, scope=inner or "(narrower)", asked_in=outer, provider=""
-            )
+            raise errors.ScopeOrderError(key=None, scope=inner or "", asked_in=outer, provider="")
         return order.between(outer, inner)
 
     # --- plans ----------------------------------------------------------------------------
@@ -289,7 +285,11 @@ class Engine:
         narrower = self.graph.narrowest([provider], scope.name) if provider else None
         if narrower is not None:
             raise errors.ScopeOrderError(
-                key=key, scope=narrower.scope, asked_in=scope.name, provider=str(narrower)
+                key=key,
+                scope=narrower.scope,
+                asked_in=scope.name,
+                provider=narrower.name,
+                place=narrower.place,
             )
         return provider
 
@@ -455,4 +455,4 @@ def _landed(flight: Any, value: Any) -> None:
 def _not_ready(compiled: Compiled, provider: Provider) -> errors.NotReadyError:
     root = compiled.plan.root
     key = root.key if isinstance(root, Provider) else None
-    return errors.NotReadyError(key=key, provider=str(provider))
+    return errors.NotReadyError(key=key, provider=provider.name, place=provider.place)

@@ -39,7 +39,7 @@ def describe_failure(
     if step.hops == 0 and compiled.mode is not Mode.ELSEWHERE and line not in compiled.joins:
         _tell_waiters(flights, provider, error)
     if isinstance(error, StopIteration | StopAsyncIteration) and _is_generator(provider):
-        raise errors.NoYieldError(provider=str(provider)) from None
+        raise errors.NoYieldError.about(provider) from None
     if isinstance(error, Exception) and not isinstance(error, errors.LifescopeError):
         way = _way(graph, compiled.plan.root, provider)
         if step.hops == 0 and provider.kind is not Kind.SHARED:

@@ -106,7 +106,8 @@ class Filler:
             key=guilty.parameter.key,
             scope=narrowest.scope,
             asked_in=asked_in,
-            provider=str(narrowest),
+            provider=narrowest.name,
+            place=narrowest.place,
             chain=[*self.entry.asked_by, Link.of(self.entry, guilty.parameter.name)],
         )
 

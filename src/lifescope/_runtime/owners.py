@@ -16,6 +16,7 @@ from anyio import CancelScope, Event, current_time
 from anyio.lowlevel import checkpoint_if_cancelled
 
 from lifescope import errors
+from lifescope._model.names import spell
 from lifescope._model.provider import Kind, Provider
 from lifescope._runtime import binding, exits, loops
 from lifescope._runtime.shield import Hold, stood_at
@@ -258,7 +259,9 @@ class Owner:
 
     def _timeout(self, error: BaseException | None) -> errors.AcquisitionTimeoutError:
         return errors.AcquisitionTimeoutError(
-            provider=str(self.provider),
+            provider=self.provider.name,
+            place=self.provider.place,
+            scope=self.provider.scope,
             seconds=self.provider.start_timeout or 0.0,
             stood_at=stood_at(error) if error is not None else "a line that it has left since",
         )
@@ -298,8 +301,14 @@ def check_value(provider: Provider, value: object) -> None:
     """
     expected = provider.result
     if expected is not None and (value is None or not isinstance(value, expected)):
+        given = type(value).__qualname__.rpartition("<locals>.")[2]
+        is_alike = given == spell(expected)
         raise errors.WrongValueError(
-            provider=str(provider), key=provider.key, given=type(value).__qualname__
+            provider=provider.name,
+            place=provider.place,
+            scope=provider.scope,
+            key=provider.key,
+            given=f"{type(value).__module__}.{given}" if is_alike else given,
         )
 
 
@@ -318,4 +327,4 @@ async def enter(
     try:
         return made, (next(made) if kind is Kind.GENERATOR else await made.__anext__())
     except (StopIteration, StopAsyncIteration):
-        raise errors.NoYieldError(provider=str(provider)) from None
+        raise errors.NoYieldError.about(provider) from None

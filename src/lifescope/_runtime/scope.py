@@ -320,6 +320,7 @@ class OpenScope:
 
         What it changes in context variables is there for what is made later, and for the asker.
         """
+        self.check_loop(str(provider.key))
         base = self._app_context(provider)
         assert base is not None
         before = base.copy()
@@ -449,7 +450,7 @@ class OpenScope:
         if loops.is_ending(self._opener):  # the event loop cancels all tasks at its end
             return
         _logger.critical("%s was interrupted while in use: a task of it has failed", provider)
-        self.crashed = errors.CrashError(provider=str(provider))
+        self.crashed = errors.CrashError.about(provider)
         if self.on_crash is not None:
             self.on_crash()
         else:

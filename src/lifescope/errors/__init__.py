@@ -75,6 +75,7 @@ from lifescope.errors._lifetimes import (
     WrongValueError,
 )
 from lifescope.errors._overrides import LateOverrideError, OverrideError, UnknownOverrideError
+from lifescope.errors._pages import page
 
 __all__ = [
     "AcquisitionLoopError",
@@ -112,4 +113,5 @@ __all__ = [
     "UnusedProviderError",
     "WrongLoopError",
     "WrongValueError",
+    "page",
 ]

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from lifescope import _text
 from lifescope._model.keys import Key
-from lifescope._model.names import Place
+from lifescope._model.names import Place, spell
+from lifescope._model.provider import Link
 from lifescope.errors._base import LifescopeError
 
 __all__ = [
@@ -29,9 +30,9 @@ class NoScopeError(LifescopeError, LookupError, code="LS201"):
     wanted: str = ""
 
     def _report(self) -> _text.Report:
-        wanted = f"{self.wanted} was asked for, but no" if self.wanted else "no"
+        wanted = f" that could give {self.wanted}" if self.wanted else ""
         return _text.Report(
-            f"{wanted} scope is open here",
+            f"no scope is open here{wanted}",
             fixes=[
                 "in a web application, serve container.asgi(...), and ask inside a request.",
                 "elsewhere: async with container.open() as scope: ...",
@@ -58,10 +59,10 @@ class WrongLoopError(LifescopeError, RuntimeError, code="LS204"):
     opened_at: Place | None = None
 
     def _report(self) -> _text.Report:
-        wanted = f"{self.wanted} was asked for, but " if self.wanted else ""
-        opened = f", opened at {self.opened_at}," if self.opened_at else ""
+        wanted = f", and cannot give {self.wanted} here" if self.wanted else ""
         return _text.Report(
-            f'{wanted}the scope "{self.scope}"{opened} belongs to another event loop',
+            f'the scope "{self.scope}" belongs to another event loop{wanted}',
+            lists=[("The scope was opened at:", _places(self.opened_at))],
             fixes=[
                 "open an app scope in this loop as well: async with container.open().",
                 "let the other loop do it, from a worker thread: "
@@ -90,12 +91,17 @@ class ScopeClosedError(LifescopeError, code="LS202"):
 
     def _report(self) -> _text.Report:
         wanted = f" and cannot give {self.wanted}" if self.wanted else ""
-        opened = f", opened at {self.opened_at}," if self.opened_at else ""
-        ago = "" if self.seconds_ago is None else f" {self.seconds_ago:.3g} s ago"
-        state = "is closing" if self.closing else f"was closed{ago}"
+        state = "is closing" if self.closing else "is closed"
+        told = [f"was opened at {place}" for place in _places(self.opened_at)]
+        in_time = "ask earlier for what a release needs: through a parameter of its provider."
+        if self.seconds_ago is not None:
+            ago = f"{self.seconds_ago:,.0f} seconds" if self.seconds_ago >= 2 else "a moment"
+            told.append(f"was closed {ago} ago")
         return _text.Report(
-            f'the scope "{self.scope}"{opened} {state}{wanted}',
+            f'the scope "{self.scope}" {state}{wanted}',
+            lists=[("The scope:", told)],
             fixes=[
+                *([in_time] if self.closing else []),
                 "open a scope of its own for code that goes on after its request or block.",
                 "take lifescope.Background to do something after the response.",
             ],
@@ -119,10 +125,11 @@ class SuppliedValueError(LifescopeError, code="LS205"):
     def _report(self) -> _text.Report:
         fixes: list[str] = []
         if self.missing:
-            fixes.append("hand them in when it opens: open(values={Key: value}).")
+            form = spell(self.missing[0].form)
+            fixes.append(f"hand it in when the scope opens: open(values={{{form}: ...}}).")
         if self.unknown:
             first = self.unknown[0]
-            fixes.append(f'declare them: supplied({first}, scope="{self.scope}").')
+            fixes.append(f'declare it: supplied({first}, scope="{self.scope}").')
         return _text.Report(
             f'the values for the scope "{self.scope}" are not the declared ones',
             lists=[
@@ -140,18 +147,26 @@ class NotReadyError(LifescopeError, code="LS203"):
     Attributes:
         key: What was asked for, None for the parameters of a function.
         provider: The provider that would have to be awaited.
+        place: Where it is written.
     """
 
     key: Key | None
     provider: str
+    place: Place | None = None
 
     def _report(self) -> _text.Report:
         return _text.Report(
             f"{self.key or 'a parameter'} is not ready: {self.provider} has to be awaited",
+            [Link(self.provider, self.place)] if self.place else (),
             fixes=[
-                "await scope.get(...), or make the function an async def.",
-                "call the function in a worker thread (anyio.to_thread.run_sync): there @inject "
-                "has it made by the event loop.",
+                f"await scope.get({spell(self.key.form)}), in an async def.",
+                "let something ask for it before, such as a parameter: then it is ready.",
+            ]
+            if self.key
+            else [
+                "make the function an async def.",
+                "call it in a worker thread (anyio.to_thread.run_sync): there @inject has the "
+                "parameters made by the event loop.",
             ],
         )
 
@@ -171,8 +186,8 @@ class LifespanNotRunError(LifescopeError, code="LS206"):
     def _report(self) -> _text.Report:
         if self.running > 1:
             return _text.Report(
-                f"{self.running} lifespans of container.asgi({self.root}) run in this event loop, "
-                f"and the request does not say which is its own",
+                f"{self.running} lifespans of container.asgi({self.root}) run: a request must say "
+                f"which is its own",
                 fixes=[
                     'pass asgi_scope["state"] on, if a middleware or the server drops it.',
                     "give an outer app, in which it is mounted, what root.lifespan gives:\n"
@@ -187,7 +202,11 @@ class LifespanNotRunError(LifescopeError, code="LS206"):
                 "enter a test client: with TestClient(app) as client: ...",
                 "let an outer app, in which it is mounted, run its lifespan:\n"
                 'Starlette(routes=[Mount("/", root)], lifespan=root.lifespan)',
-                "run a lifespan in each event loop that serves.",
+                "run one in this event loop too, if it runs in another event loop.",
                 "say container.asgi(..., start_on_request=True), where nobody can run it.",
             ],
         )
+
+
+def _places(place: Place | None) -> list[str]:
+    return [str(place)] if place else []

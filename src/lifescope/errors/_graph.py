@@ -1,13 +1,12 @@
 """Found when a container is built, and when the routes of an app are read."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, get_origin
+from typing import Any, Self, get_origin
 
 from lifescope import _text
 from lifescope._model.keys import Key
-from lifescope._model.names import Place, place_of, spell
+from lifescope._model.names import Place, is_foreign, place_of, spell
 from lifescope._model.provider import Link, Nearness, Provider, Suggestion
 from lifescope.errors._base import LifescopeError
 
@@ -25,6 +24,7 @@ __all__ = [
     "UnknownScopeError",
     "UnresolvableAnnotationError",
     "UnusedProviderError",
+    "close_to",
     "near",
 ]
 
@@ -33,6 +33,9 @@ _IN_FULL = 5
 
 _NAMED = 15
 """More than this are only counted."""
+
+_UNLIKELY = {Nearness.RELATED, Nearness.SIMILAR}
+"""It may be close, and yet not what is meant."""
 
 _OTHERS = 1
 """Of the others who ask for the same, so many are shown."""
@@ -57,8 +60,14 @@ class GraphError(LifescopeError, code="LS100"):
         super().__init__(*problems)
         self._problems = tuple(problems)
 
+    def __copy__(self) -> Self:
+        """Without the graph."""
+        other = super().__copy__()
+        other.graph = None
+        return other
+
     def __reduce__(self) -> tuple[Any, ...]:
-        """Without the graph, which has a lock, and functions that may be local ones."""
+        """Without the graph, which has a lock."""
         restore, (cls, args, state) = super().__reduce__()
         return restore, (cls, args, {**state, "graph": None})
 
@@ -72,20 +81,30 @@ class GraphError(LifescopeError, code="LS100"):
         """The one problem itself, or all of them in one error."""
         return problems[0] if len(problems) == 1 else cls(problems)
 
-    def describe(self, *, colour: bool = False) -> str:
+    def describe(self, *, colour: bool = False, brief: bool = False) -> str:
         """The text of all problems, numbered; of many, the first in full, and the rest counted."""
         if not self._problems:
-            return super().describe(colour=colour)
+            return super().describe(colour=colour, brief=brief)
         style = _text.COLOUR if colour else _text.PLAIN
+        in_full = 0 if brief else _IN_FULL
+        width = _text.WIDTH - _text.numbers(len(self.problems))
         texts = [
-            (_text.write if number < _IN_FULL else _text.brief)(p._report(), p.code, style)
+            (_text.write if number < in_full else _text.brief)(p._told(), p.code, style, width)
             for number, p in enumerate(self.problems[:_NAMED])
         ]
-        title = _text.write(_text.Report(f"{len(self.problems)} problems"), self.code, style)
+        title = _text.write(self._told(), self.code, style)
         rest = len(self.problems) - _NAMED
         counted = f"... and {rest:,} more, in the error's `problems`" if rest > 0 else ""
         more = style.paint("faint", f"More on each: lifescope explain {self.problems[0].code}")
         return _text.join(title, _text.numbered(texts), counted, more)
+
+    def as_data(self) -> dict[str, Any]:
+        """The same for programs; where there are several, `problems` has one for each."""
+        several = [problem.as_data() for problem in self._problems]
+        return {**super().as_data(), **({"problems": several} if several else {})}
+
+    def _report(self) -> _text.Report:
+        return _text.Report(f"{len(self._problems)} problems")
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
@@ -107,11 +126,11 @@ class MissingProviderError(GraphError, LookupError, code="LS101"):
     scope: str | None = None
 
     def _report(self) -> _text.Report:
-        close = [_close(self.key, suggestion) for suggestion in self.suggestions]
+        close = [close_to(self.key, suggestion) for suggestion in self.suggestions]
         return _text.Report(
             f"nothing provides {_named(self.key, self.suggestions)}",
             self.chain,
-            f"nothing provides {self.key}",
+            f"nothing provides {_named(self.key, self.suggestions)}",
             [("Also asked for by:", _askers(self.others)), ("Close to it:", close)],
             _fixes_for_missing(self.key, self.suggestions, self.scope),
         )
@@ -158,26 +177,36 @@ class CycleError(GraphError, code="LS103"):
     Attributes:
         chain: The circle; each needs the next, and the last needs the first.
         way: How an entry point gets there; empty if the circle begins with one, or has none.
+        key: What the last one asks for.
     """
 
     chain: Sequence[Link]
     way: Sequence[Link] = ()
+    key: Key | None = None
 
     def _report(self) -> _text.Report:
         first = self.chain[0].name
-        middle = [link.name for link in self.chain[1:]]
-        shown = [*middle[:2], "...", middle[-1]] if len(middle) > 4 else middle
+        middle = [link.name for link in self.chain[1:] if link.place]  # no lists, no handles
+        shown = [*middle[:1], "...", middle[-1]] if len(middle) > 3 else middle
         path = " -> ".join([first, *shown, first])
-        lazy = f"Lazy[{_key_name(self.chain[0])}]"
+        title = f"{first} needs itself: {path}"
+        key = self.key or "T"
+        fixes = [
+            "move what they need of each other into a provider of its own.",
+            f"look it up only where it is used: ask for Current[{key}] instead of {key}.",
+            "hand one over to the other when both have been made.",
+        ]
+        if len(self.chain) == 1:
+            title = f"{first} needs what it provides itself"
+            fixes = [
+                f"say decorate=True in @provider, if it is to wrap another {key}.",
+                "correct the annotation, if something else is meant.",
+            ]
         return _text.Report(
-            f"{first} needs itself: {path}",
+            title,
             [*self.way, *self.chain],
             f"{first}, again",
-            fixes=[
-                "take what both of them need out of one, into a provider of its own.",
-                f"let one ask later: {lazy}, and await it where it is used.",
-                "hand one over to the other after both have been made.",
-            ],
+            fixes=fixes,
         )
 
 
@@ -199,16 +228,17 @@ class CaptiveDependencyError(GraphError, code="LS104"):
 
     def _report(self) -> _text.Report:
         outer, inner = self.outer, self.inner
+        wanted = _text.keys(inner) if inner.many else inner.key
         return _text.Report(
-            f'{outer.name} (scope "{outer.scope}") needs {inner.key} (scope "{inner.scope}"), '
-            f"and would keep it after its end",
+            f'{outer.name} ("{outer.scope}") would keep {inner.key} ("{inner.scope}") after its '
+            f"end",
             self.chain,
             f'lives in the scope "{inner.scope}"',
             [("Also kept by:", _askers([chain[:1] for chain in self.others]))],
             fixes=[
                 f'give {outer.name} the scope "{inner.scope}"{_at(outer.place)}.',
                 f"pass {inner.key} to the method that needs it.",
-                f"let it ask for the current one each time: Current[{inner.key}].",
+                f"look it up each time it is used: ask for Current[{wanted}] instead of {wanted}.",
                 f'give {inner.name} the scope "{outer.scope}"{_at(inner.place)}, if it may live '
                 f"that long.",
             ],
@@ -277,12 +307,12 @@ class UnresolvableAnnotationError(GraphError, code="LS106"):
     signature: Sequence[str] = ()
 
     def _report(self) -> _text.Report:
-        what = f'parameter "{self.parameter}"' if self.parameter is not None else "the result"
+        what = f'"{self.parameter}" in' if self.parameter is not None else "the result of"
         return _text.Report(
-            f'cannot read the annotation "{self.annotation}" of {what} of {self.name}: '
-            f"{self.reason}",
+            f'cannot read the annotation "{self.annotation}" of {what} {self.name}',
             _written(self.name, self.place, self.parameter or "", self.signature),
-            self.reason,
+            self.reason if self.parameter else "",
+            [] if self.parameter else [("Python says:", [self.reason])],
             fixes=[
                 "import the name at run time too: an import under TYPE_CHECKING is not enough.",
                 "correct it, if it is misspelled.",
@@ -306,7 +336,7 @@ class AmbiguousContextManagerError(GraphError, code="LS107"):
 
     def _report(self) -> _text.Report:
         return _text.Report(
-            f"{self.name} gives a {spell(self.form)}, which is itself a context manager",
+            f"{self.name} gives {spell(self.form)}, which is itself a context manager",
             _written(self.name, self.place),
             fixes=[
                 "say enter=True in @provider to enter it, and leave it when the scope ends.",
@@ -332,14 +362,14 @@ class UnknownScopeError(GraphError, code="LS108"):
     place: Place | None = None
 
     def _report(self) -> _text.Report:
-        by = f", which {self.name} is to have" if self.place else ""
-        by = by or (f", for {self.name}" if self.name else "")
+        by = f" for {self.name}" if self.name else ""
         known = ", ".join(f'"{name}"' for name in self.known)
         meant = near(self.scope, self.known)
         quoted = ", ".join(f'"{n}"' for n in (*self.known[:1], self.scope, *self.known[1:3]))
         return _text.Report(
-            f'there is no scope "{self.scope}"{by}; there are {known}',
+            f'there is no scope "{self.scope}"{by}',
             _written(self.name, self.place) if self.place else (),
+            lists=[("The scopes of the container:", [known])],
             fixes=[
                 *([f'say "{meant}", if you meant that.'] if meant else []),
                 f"declare it, the widest first: Container(..., scopes=({quoted}, ...)).",
@@ -415,6 +445,7 @@ class ScopeOrderError(GraphError, code="LS111"):
         scope: The key's scope.
         asked_in: The scope that was asked.
         provider: The provider, or the one that it needs, that is in the narrower scope.
+        place: Where that is written.
         chain: Who asked, if it was an endpoint or a factory.
     """
 
@@ -422,23 +453,38 @@ class ScopeOrderError(GraphError, code="LS111"):
     scope: str
     asked_in: str
     provider: str
+    place: Place | None = None
     chain: Sequence[Link] = ()
 
     def _report(self) -> _text.Report:
-        wanted = self.key or f'the scope "{self.scope}"'
-        lives = f': {self.provider} lives in the scope "{self.scope}"' if self.provider else ""
-        fixes = [
-            f'ask inside such a scope: async with scope.open("{self.scope}") as inner: ...',
-        ]
-        if self.provider:
-            fixes.append(
-                f'give the provider the scope "{self.asked_in}", if it may live that long.'
+        if not self.provider:
+            return self._of_scopes()
+        inside = f'ask inside such a scope: async with scope.open("{self.scope}") as inner: ...'
+        longer = f'give {self.provider} the scope "{self.asked_in}", if it may live that long.'
+        if self.key is None:  # a function, whose parameters they are
+            return _text.Report(
+                f'{self.provider} needs the scope "{self.scope}", but only '
+                f'"{self.asked_in}" is open',
+                self.chain,
+                fixes=[inside],
+            )
+        lives = [Link(self.provider, self.place, self.scope)] if self.place else []
+        return _text.Report(
+            f'{self.key} needs the scope "{self.scope}", but was asked for in "{self.asked_in}"',
+            [*self.chain, *lives],
+            f'needs the scope "{self.scope}"',
+            fixes=[inside, longer],
+        )
+
+    def _of_scopes(self) -> _text.Report:
+        if not self.scope:
+            return _text.Report(
+                f'no scope is narrower than "{self.asked_in}", so none can be opened in it',
+                fixes=["name one more: Container(..., scopes=(...)), the widest first."],
             )
         return _text.Report(
-            f'{wanted} was asked for in the scope "{self.asked_in}"{lives}',
-            self.chain,
-            f'lives in the scope "{self.scope}"',
-            fixes=fixes,
+            f'the scope "{self.scope}" cannot be opened in the scope "{self.asked_in}"',
+            fixes=["open it in a wider one, such as scope.parent: only narrower ones open in it."],
         )
 
 
@@ -450,15 +496,18 @@ class UnusedProviderError(GraphError, code="LS112"):
 
     Attributes:
         provider: The provider.
+        others: What nothing else than this one needs.
     """
 
     provider: Provider
+    others: Sequence[Provider] = ()
 
     def _report(self) -> _text.Report:
         provider = self.provider
         return _text.Report(
             f"nothing asks for {_text.keys(provider)}",
             [Link(provider.name, provider.place, provider.scope)],
+            lists=[("Needed by nothing else:", list(map(str, self.others)))],
             fixes=[
                 "remove it, or leave its module out of the container.",
                 "say eager=True, if it is there for what it does.",
@@ -497,10 +546,6 @@ def _askers(chains: Sequence[Sequence[Link]]) -> list[str]:
     return [*shown, f"and {rest:,} more"] if rest > 0 else shown
 
 
-def _key_name(link: Link) -> str:
-    return link.name.removesuffix("()") if not link.name.endswith("()") else "..."
-
-
 def _asked_as(key: Key, name: str | None) -> str:
     """How a parameter asks for *key* under another name."""
     if name is None:
@@ -520,36 +565,40 @@ def _qualified(key: Key) -> str:
     return f"{module}.{key}" if module else str(key)
 
 
-def _close(key: Key, suggestion: Suggestion) -> str:
-    provider = suggestion.provider
-    is_alike = suggestion.nearness is Nearness.SPELLED_ALIKE
+def close_to(key: Key, suggestion: Suggestion) -> str:
+    """Who provides something close to *key*, where, and how it is close."""
+    provider, nearness = suggestion.provider, suggestion.nearness
+    is_alike = nearness is Nearness.SPELLED_ALIKE
     offered = _qualified(provider.key) if is_alike else _text.keys(provider)
-    return f'{offered}: {suggestion.nearness.value}; {provider}, scope "{provider.scope}"'
+    gives = "" if offered in (provider.name, str(key)) else f"{offered}, "
+    return f'{provider}, scope "{provider.scope}": {gives}{nearness.value}'
 
 
 def _fixes_for_missing(key: Key, suggestions: Sequence[Suggestion], scope: str | None) -> list[str]:
-    likely = [_fix_by(key, suggestion) for suggestion in suggestions]
-    fixes = [fix for fix in likely if fix is not None][:2]
+    likely = [s for s in suggestions if s.nearness not in _UNLIKELY]
+    fixes = [_fix_by(key, suggestion) for suggestion in likely][:2]
     where = f'"{scope}"' if scope else "..."
     place = _own_class(key)
     spelled = spell(key.form)
+    is_left_out = any(s.nearness is Nearness.LEFT_OUT for s in suggestions)
     if key.name is None and spelled in ("str", "int", "bytes", "float", "bool", "Path"):
         fixes.append(
             f"say which {spelled}: {_asked_as(key, 'what_for')}, and provide it under that name."
         )
-    elif place is not None and key.name is None:
+    elif place is not None and key.name is None and not is_left_out:
         fixes.append(f"put @provider(scope={where}) on the class {spelled} ({place}).")
     named = "" if key.name is None else f', name="{key.name}"'
     fixes += [
         f"give Container(...) a function marked @provider(scope={where}{named}) that returns or "
-        f"yields a {spelled}.",
+        f"yields {spelled}.",
         f"declare supplied({spelled}, scope={where}{named}), if it is handed in when the scope "
         f"opens.",
     ]
-    return fixes
+    unlikely = [s for s in suggestions if s.nearness in _UNLIKELY]
+    return fixes + [_fix_by(key, suggestion) for suggestion in unlikely][: 1 if likely else 2]
 
 
-def _fix_by(key: Key, suggestion: Suggestion) -> str | None:
+def _fix_by(key: Key, suggestion: Suggestion) -> str:
     """What to do if *suggestion* is what was meant."""
     provider, nearness = suggestion.provider, suggestion.nearness
     match nearness:
@@ -563,7 +612,7 @@ def _fix_by(key: Key, suggestion: Suggestion) -> str | None:
         case Nearness.SPELLED_ALIKE:
             return f"import {spell(key.form)} from {_qualified(provider.key).rpartition('.')[0]}."
         case _:
-            return f"ask for {_text.keys(provider)}."
+            return f"ask for {_text.keys(provider)}, if that is meant."
 
 
 def _own_class(key: Key) -> Place | None:
@@ -571,6 +620,4 @@ def _own_class(key: Key) -> Place | None:
     cls = key.form
     if not isinstance(cls, type) or getattr(cls, "_is_protocol", False):
         return None
-    module = cls.__module__.partition(".")[0]
-    place = place_of(cls) if module not in sys.stdlib_module_names else None
-    return None if place is None or "site-packages" in place.file else place
+    return None if is_foreign(cls) else place_of(cls)

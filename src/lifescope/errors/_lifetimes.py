@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Self
 
 from lifescope import _text
 from lifescope._model.keys import Key
+from lifescope._model.names import Place
+from lifescope._model.provider import Link, Provider
 from lifescope.errors._base import LifescopeError
 
 __all__ = [
@@ -24,6 +26,23 @@ __all__ = [
 ]
 
 
+@dataclass(eq=False, kw_only=True, repr=False)
+class _OfProvider:
+    """What errors about one provider have in common: they show it with its scope and place."""
+
+    provider: str
+    place: Place | None = None
+    scope: str = ""
+
+    @classmethod
+    def about(cls, provider: Provider) -> Self:
+        """Where there is nothing else to say."""
+        return cls(provider=provider.name, place=provider.place, scope=provider.scope)
+
+    def _written(self) -> list[Link]:
+        return [Link(self.provider, self.place, self.scope)] if self.place else []
+
+
 class ClientDisconnectedError(LifescopeError, code="LS309"):
     """Raised at the `yield` of request-scoped providers when the client has gone away.
 
@@ -37,53 +56,56 @@ class ClientDisconnectedError(LifescopeError, code="LS309"):
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class NoYieldError(LifescopeError, code="LS301"):
+class NoYieldError(LifescopeError, _OfProvider, code="LS301"):
     """Raised when a generator provider ends without having yielded.
 
     Attributes:
-        provider: The provider, with its place.
+        provider: The provider.
+        place: Where it is written.
+        scope: Its scope.
     """
-
-    provider: str
 
     def _report(self) -> _text.Report:
         return _text.Report(
             f"{self.provider} ended without a yield",
+            self._written(),
             fixes=["let every way through it yield exactly once, or raise."],
         )
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class SecondYieldError(LifescopeError, code="LS302"):
+class SecondYieldError(LifescopeError, _OfProvider, code="LS302"):
     """Raised when a generator provider yields again when it should end.
 
     Attributes:
-        provider: The provider, with its place.
+        provider: The provider.
+        place: Where it is written.
+        scope: Its scope.
     """
-
-    provider: str
 
     def _report(self) -> _text.Report:
         return _text.Report(
             f"{self.provider} yielded a second time",
+            self._written(),
             fixes=["let it end after its yield: is there a loop around it, or another yield?"],
         )
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class WrongValueError(LifescopeError, TypeError, code="LS303"):
+class WrongValueError(LifescopeError, _OfProvider, TypeError, code="LS303"):
     """Raised when a provider gives something else than its annotation says.
 
     It is checked where that costs next to nothing: that the result is not None, and where its
     type is a plain class, that it is an instance of it.
 
     Attributes:
-        provider: The provider, with its place.
+        provider: The provider.
+        place: Where it is written.
+        scope: Its scope.
         key: What it says it provides.
-        given: The name of the type of what it gave.
+        given: The name of the type of what it gave; with its module, if it is called the same.
     """
 
-    provider: str
     key: Key
     given: str
 
@@ -91,9 +113,14 @@ class WrongValueError(LifescopeError, TypeError, code="LS303"):
         gave = "None" if self.given == "NoneType" else f"an object of type {self.given}"
         fixes = ["give what the annotation says.", "correct the annotation of its result."]
         if self.given == "NoneType":
-            fixes = ["add the return or yield that is missing.", "annotate it ... | None."]
+            fixes = [
+                "add what is missing: return or yield the object.",
+                f"annotate its result {self.key} | None, if None is meant.",
+            ]
         return _text.Report(
-            f"{self.provider} is to provide {self.key}, but gave {gave}", fixes=fixes
+            f"{self.provider} is to provide {self.key}, but gave {gave}",
+            self._written(),
+            fixes=fixes,
         )
 
 
@@ -108,36 +135,46 @@ class AcquisitionLoopError(LifescopeError, code="LS304"):
     providers: Sequence[str]
 
     def _report(self) -> _text.Report:
-        waits = "waits for itself" if len(self.providers) == 1 else "wait for each other"
+        if len(self.providers) == 1:
+            return _text.Report(
+                "an acquisition waits for its own end",
+                lists=[("It acquires:", self.providers)],
+                fixes=["neither ask the scope for what is being made, nor close it, meanwhile."],
+            )
         return _text.Report(
-            f"while being acquired, {'this' if len(self.providers) == 1 else 'these'} {waits}",
-            lists=[("Each for the next, the last for the first:", list(self.providers))],
+            "acquisitions wait for each other",
+            lists=[("Each for the next, the last for the first:", self.providers)],
             fixes=[
-                "let none ask the scope for what needs it in turn; ask through a parameter, so "
-                "that the check of the graph can see the circle.",
+                "ask through parameters, not the scope: then the check of the graph finds it.",
+                "ask the scope later, when it has been made.",
             ],
         )
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class AcquisitionTimeoutError(LifescopeError, TimeoutError, code="LS305"):
+class AcquisitionTimeoutError(LifescopeError, _OfProvider, TimeoutError, code="LS305"):
     """Raised when an acquisition exceeds its `start_timeout` and is cancelled.
 
     Attributes:
-        provider: The provider, with its place.
+        provider: The provider.
+        place: Where it is written.
+        scope: Its scope.
         seconds: The limit.
         stood_at: The line of users' code at which the acquisition was waiting.
     """
 
-    provider: str
     seconds: float
     stood_at: str
 
     def _report(self) -> _text.Report:
         return _text.Report(
-            f"{self.provider} was not acquired within {self.seconds:g} seconds and was "
-            f"cancelled; it stood at {self.stood_at}",
-            fixes=["see whether what it waits for is there, or give it a longer start_timeout."],
+            f"{self.provider} was not acquired within {self.seconds:g} seconds",
+            self._written(),
+            lists=[("It was cancelled at:", [self.stood_at])],
+            fixes=[
+                "see whether what it waits for there can be reached.",
+                "give it a longer start_timeout in @provider.",
+            ],
         )
 
 
@@ -187,15 +224,19 @@ class StartTimeoutError(LifescopeError, TimeoutError, code="LS502"):
     stood_at: str | None = None
 
     def _report(self) -> _text.Report:
-        late = f"the app had not started within {self.seconds:g} seconds: {self.report}"
+        stood_at = [] if self.stood_at is None else [self.stood_at]
         return _text.Report(
-            late if self.stood_at is None else f"{late}; it stood at {self.stood_at}",
-            fixes=["see what it waits for, or give container.asgi a longer start_timeout."],
+            f"the app had not started within {self.seconds:g} seconds",
+            lists=[("Its providers:", [self.report]), ("It was cancelled at:", stood_at)],
+            fixes=[
+                "see whether what it waits for can be reached.",
+                "give it longer: container.asgi(..., start_timeout=seconds).",
+            ],
         )
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class CrashError(LifescopeError, code="LS308"):
+class CrashError(LifescopeError, _OfProvider, code="LS308"):
     """Raised at the `yield` of providers whose scope ends because another one has crashed.
 
     That is: a task that it runs, in a task group around its `yield`, has failed. The scope is
@@ -203,37 +244,40 @@ class CrashError(LifescopeError, code="LS308"):
     error comes out only if it raises nothing.
 
     Attributes:
-        provider: The provider that crashed, with its place.
+        provider: The provider that crashed.
+        place: Where it is written.
+        scope: Its scope.
     """
-
-    provider: str
 
     def _report(self) -> _text.Report:
         return _text.Report(
-            f"{self.provider} was interrupted while in use: a task that it runs has failed",
+            f"{self.provider} was interrupted: a task that it runs has failed",
+            self._written(),
             fixes=["see the error of that task, which comes out of the scope."],
         )
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class ReleaseTimeoutError(LifescopeError, TimeoutError, code="LS306"):
+class ReleaseTimeoutError(LifescopeError, _OfProvider, TimeoutError, code="LS306"):
     """Raised when a release exceeds its limit and is cancelled; the others still run.
 
     Attributes:
-        provider: The provider, with its place.
+        provider: The provider.
+        place: Where it is written.
+        scope: Its scope.
         seconds: The limit.
         stood_at: The line of users' code at which the release was waiting.
     """
 
-    provider: str
     seconds: float
     stood_at: str
 
     def _report(self) -> _text.Report:
         return _text.Report(
-            f"{self.provider} was not released within {self.seconds:g} seconds and was "
-            f"cancelled; it stood at {self.stood_at}",
-            fixes=["see whether what it waits for still runs, or give it a longer stop_timeout."],
+            f"{self.provider} was not released within {self.seconds:g} seconds",
+            self._written(),
+            lists=[("It was cancelled at:", [self.stood_at])],
+            fixes=["see whether what it waits for still runs.", "give it a longer stop_timeout."],
         )
 
 
@@ -271,7 +315,9 @@ class ReleaseError(LifescopeError, _Group, code="LS307"):
     """
 
     def _report(self) -> _text.Report:
-        return _text.Report(f"{self.message} ({len(self.exceptions)} errors)")
+        # What they say is not repeated: it may have values in it, and the traceback shows it.
+        raised = [type(error).__qualname__ for error in self.exceptions]
+        return _text.Report(self.message, lists=[("Raised:", raised)])
 
     def derive(self, excs: Sequence[Exception], /) -> Self:  # type: ignore[override]
         """Keep the class when `except*` splits the group (PEP 654)."""

@@ -8,6 +8,7 @@ from lifescope._model.keys import Key
 from lifescope._model.names import Place
 from lifescope._model.provider import Suggestion
 from lifescope.errors._base import LifescopeError
+from lifescope.errors._graph import close_to
 
 __all__ = ["LateOverrideError", "OverrideError", "UnknownOverrideError"]
 
@@ -29,7 +30,7 @@ class UnknownOverrideError(OverrideError, LookupError, code="LS401"):
     suggestions: Sequence[Suggestion] = ()
 
     def _report(self) -> _text.Report:
-        close = [f"{_text.keys(s.provider)}, provided by {s.provider}" for s in self.suggestions]
+        close = [close_to(self.key, suggestion) for suggestion in self.suggestions]
         return _text.Report(
             f"nothing provides {self.key}, so it cannot be overridden",
             lists=[("Close to it:", close)],
@@ -50,10 +51,10 @@ class LateOverrideError(OverrideError, code="LS402"):
     opened_at: Place | None = None
 
     def _report(self) -> _text.Report:
-        opened = f" (opened at {self.opened_at})" if self.opened_at else ""
+        opened = [str(self.opened_at)] if self.opened_at else []
         return _text.Report(
-            f"{', '.join(map(str, self.keys))} cannot be overridden now: an app scope of this "
-            f"container is open{opened}",
+            f"too late to override {', '.join(map(str, self.keys))}: an app scope is open",
+            lists=[("It was opened at:", opened)],
             fixes=[
                 "override before the app starts:\n"
                 "with container.override(...), TestClient(app) as client: ...",
