@@ -8,7 +8,7 @@ from lifescope import errors
 from lifescope._declare.decorator import MARK
 from lifescope._declare.kinds import read_declaration
 from lifescope._model.keys import Key
-from lifescope._model.names import place_of, spell, spell_callable
+from lifescope._model.names import place_of, spell_callable
 from lifescope._model.provider import Declaration, Provider
 
 __all__ = ["collect", "declaration_of", "read", "values_of"]
