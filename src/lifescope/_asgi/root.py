@@ -168,7 +168,7 @@ class Root:
     @property
     def engine(self) -> Engine:
         """Of the container, as it is now."""
-        return self._engine()
+        return self._in_force().engine
 
     @property
     def startups(self) -> tuple[Startup, ...]:
