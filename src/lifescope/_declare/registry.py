@@ -8,7 +8,7 @@ from lifescope import errors
 from lifescope._declare.decorator import MARK
 from lifescope._declare.kinds import read_declaration
 from lifescope._model.keys import Key
-from lifescope._model.names import place_of, spell, spell_callable
+from lifescope._model.names import place_of, spell_callable
 from lifescope._model.provider import Declaration, Provider
 
 __all__ = ["collect", "declaration_of", "read", "values_of"]
@@ -90,8 +90,9 @@ def _members(module: types.ModuleType) -> Iterator[Declaration | errors.GraphErr
 
 def _not_a_source(source: Any) -> errors.InvalidProviderError:
     if not callable(source):
+        name = type(source).__qualname__.rpartition("<locals>.")[2]
         return errors.InvalidProviderError(
-            name=f"an object of type {spell(type(source))}",
+            name=f"an object of type {name}",
             reason="is not a provider",
             fix="hand ready objects in with Container(..., values={Key: object}).",
         )
