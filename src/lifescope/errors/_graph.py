@@ -595,7 +595,7 @@ def _fixes_for_missing(key: Key, suggestions: Sequence[Suggestion], scope: str |
         f"opens.",
     ]
     unlikely = [s for s in suggestions if s.nearness in _UNLIKELY]
-    return fixes + [_fix_by(key, suggestion) for suggestion in unlikely][: 1 if likely else 2]
+    return fixes + [_fix_by(key, suggestion) for suggestion in unlikely][:1]
 
 
 def _fix_by(key: Key, suggestion: Suggestion) -> str:
