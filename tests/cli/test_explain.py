@@ -240,7 +240,11 @@ def test_broken_container(run: Run, program: Write) -> None:
 
 
 CODES = sorted(
-    {getattr(errors, name).code for name in errors.__all__ if hasattr(getattr(errors, name), "code")}
+    {
+        getattr(errors, name).code
+        for name in errors.__all__
+        if hasattr(getattr(errors, name), "code")
+    }
     - {""}
 )
 

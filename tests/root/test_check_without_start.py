@@ -102,7 +102,7 @@ async def test_start_raises_the_same() -> None:
     root = Container(make_a).asgi(serving(ask_b, forgotten))
     with pytest.raises(GraphError) as expected:
         root.check()
-    error = await failed_start(root)
+    error = (await failed_start(root)).error
     assert isinstance(error, GraphError)
     assert str(error) == str(expected.value)
     assert error.graph is not None
