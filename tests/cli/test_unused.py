@@ -176,3 +176,18 @@ def test_problems_come_first(run: Run, program: Write) -> None:
     done = run("check", f"{program(missing + text + SPARE)}:app")
     assert done.code == cli.PROBLEMS
     assert "LS112" not in done.out
+
+
+def test_of_many_that_could_go_only_some_are_named(run: Run, program: Write) -> None:
+    """One screen: three of them, and a number."""
+    classes = "\n".join(f"class N{n}: pass" for n in range(6))
+    needs = ", ".join(f"n{n}: N{n}" for n in range(6))
+    name = program(
+        f"{APP}{classes}\n\n@provider(scope='app')\ndef spare({needs}) -> C: ...\n\n"
+        f"those = [provider(cls, scope='app') for cls in (N0, N1, N2, N3, N4, N5)]\n"
+        f"app = Container(make_a, make_b, spare, those).asgi(create_app)"
+    )
+    out = run("check", f"{name}:app").out
+    assert "    - N2 " in out
+    assert "N3 " not in out
+    assert "    - and 3 more\n" in out

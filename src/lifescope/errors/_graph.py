@@ -41,6 +41,10 @@ _OTHERS = 1
 """Of the others who ask for the same, so many are shown."""
 
 
+_NAMED = 3
+"""Of the providers that could go together with another one, so many are named."""
+
+
 class GraphError(LifescopeError, code="LS100"):
     """Raised when a container is built from providers that cannot work together.
 
@@ -507,7 +511,7 @@ class UnusedProviderError(GraphError, code="LS112"):
         return _text.Report(
             f"nothing asks for {_text.keys(provider)}",
             [Link(provider.name, provider.place, provider.scope)],
-            lists=[("Needed by nothing else:", list(map(str, self.others)))],
+            lists=[("Needed by nothing else:", _some(self.others))],
             fixes=[
                 "remove it, or leave its module out of the container.",
                 "say eager=True, if it is there for what it does.",
@@ -544,6 +548,16 @@ def _askers(chains: Sequence[Sequence[Link]]) -> list[str]:
     ]
     rest = len(chains) - _OTHERS
     return [*shown, f"and {rest:,} more"] if rest > 0 else shown
+
+
+def _some(providers: Sequence[Provider]) -> list[str]:
+    """The first of them, and how many more there are."""
+    rest = len(providers) - _NAMED
+    return [*map(str, providers[:_NAMED]), *([f"and {rest:,} more"] if rest > 0 else [])]
+
+
+def _key_name(link: Link) -> str:
+    return link.name.removesuffix("()") if not link.name.endswith("()") else "..."
 
 
 def _asked_as(key: Key, name: str | None) -> str:
