@@ -31,7 +31,7 @@ __all__ = [
 _IN_FULL = 5
 """Of more problems than this, the others are only named, with their places."""
 
-_NAMED = 15
+_AT_MOST = 15
 """More than this are only counted."""
 
 _UNLIKELY = {Nearness.RELATED, Nearness.SIMILAR}
@@ -39,7 +39,6 @@ _UNLIKELY = {Nearness.RELATED, Nearness.SIMILAR}
 
 _OTHERS = 1
 """Of the others who ask for the same, so many are shown."""
-
 
 _NAMED = 3
 """Of the providers that could go together with another one, so many are named."""
@@ -94,10 +93,10 @@ class GraphError(LifescopeError, code="LS100"):
         width = _text.WIDTH - _text.numbers(len(self.problems))
         texts = [
             (_text.write if number < in_full else _text.brief)(p._told(), p.code, style, width)
-            for number, p in enumerate(self.problems[:_NAMED])
+            for number, p in enumerate(self.problems[:_AT_MOST])
         ]
         title = _text.write(self._told(), self.code, style)
-        rest = len(self.problems) - _NAMED
+        rest = len(self.problems) - _AT_MOST
         counted = f"... and {rest:,} more, in the error's `problems`" if rest > 0 else ""
         more = style.paint("faint", f"More on each: lifescope explain {self.problems[0].code}")
         return _text.join(title, _text.numbered(texts), counted, more)
@@ -554,10 +553,6 @@ def _some(providers: Sequence[Provider]) -> list[str]:
     """The first of them, and how many more there are."""
     rest = len(providers) - _NAMED
     return [*map(str, providers[:_NAMED]), *([f"and {rest:,} more"] if rest > 0 else [])]
-
-
-def _key_name(link: Link) -> str:
-    return link.name.removesuffix("()") if not link.name.endswith("()") else "..."
 
 
 def _asked_as(key: Key, name: str | None) -> str:
