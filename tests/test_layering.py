@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ class Import:
         return f"{self.importer}:{self.line} imports {self.name or '*'} of {self.module}"
 
 
+@cache
 def modules() -> dict[str, ast.Module]:
     """Every module of the package, by its name."""
     return {
@@ -46,6 +48,7 @@ def modules() -> dict[str, ast.Module]:
     }
 
 
+@cache
 def imports() -> list[Import]:
     return [
         found
