@@ -140,6 +140,24 @@ def test_reader_that_goes_away(folder: Path) -> None:
         assert process.wait(60) == 0
 
 
+def test_reader_that_has_never_been_there(folder: Path) -> None:
+    """What little is left to write at the end of the process is no reason to complain, either."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "lifescope", "check", "shop:app"],
+            cwd=folder,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_terminal_that_knows_few_letters(folder: Path) -> None:
     """What cannot be written is replaced, and nothing fails."""
     done = lifescope(folder, "graph", "shop:app", PYTHONIOENCODING="ascii")

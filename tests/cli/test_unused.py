@@ -128,6 +128,13 @@ NOT_USED = {
         "spare, more",
         ["C"],
     ),
+    "nor what a decorator needs": (
+        "class D: pass\n@provider(scope='app')\ndef d() -> D: ...\n"
+        "@provider(scope='app')\ndef spare() -> C: ...\n"
+        "@provider(scope='app', decorate=True)\ndef more(c: C, d: D) -> C: ...",
+        "d, spare, more",
+        ["C"],
+    ),
     "a circle through a factory": (
         "class D: pass\n@provider(scope='app')\ndef d(c: Factory[C]) -> D: ...\n"
         "@provider(scope='app')\ndef spare(d: D) -> C: ...",
@@ -157,6 +164,16 @@ def test_what_only_it_needs_is_said(run: Run, program: Write) -> None:
     name = program(f"{APP}{text}\n\napp = Container(make_a, make_b, {sources}).asgi(create_app)")
     out = run("check", f"{name}:app").out
     assert "Needed by nothing else:\n    - spare()" in out
+
+
+def test_decorator_is_not_what_is_named(run: Run, program: Write) -> None:
+    """What it wraps is, with what else the decorator needs."""
+    text, sources, _ = NOT_USED["nor what a decorator needs"]
+    name = program(f"{APP}{text}\n\napp = Container(make_a, make_b, {sources}).asgi(create_app)")
+    out = run("check", f"{name}:app").out
+    assert "  spare()  app" in out
+    assert "Needed by nothing else:\n    - d()" in out
+    assert "more()" not in out
 
 
 @pytest.mark.parametrize("asked", ["OpenScope", "Background"])
