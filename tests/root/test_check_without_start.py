@@ -139,6 +139,19 @@ def test_overrides_in_force_count() -> None:
         root.check(strict=True)
 
 
+def test_override_of_what_is_decorated() -> None:
+    """C17, G13: Neither an unasked-for replacement nor an idle decorator is left over."""
+
+    @provider(scope="app", decorate=True)
+    def louder(a: A) -> A:
+        raise NotImplementedError
+
+    container = Container(make_a, louder, spare)
+    root = container.asgi(serving(ask_a))
+    with container.override({A: make_a, Spare: spare}):
+        root.check(strict=True)
+
+
 def test_factory_that_asks_is_not_called() -> None:
     """C15: Its routes stay unknown, so they are not checked, and nothing counts as unused."""
 

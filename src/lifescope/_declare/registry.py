@@ -90,8 +90,9 @@ def _members(module: types.ModuleType) -> Iterator[Declaration | errors.GraphErr
 
 def _not_a_source(source: Any) -> errors.InvalidProviderError:
     if not callable(source):
+        name = type(source).__qualname__.rpartition("<locals>.")[2]
         return errors.InvalidProviderError(
-            name="None" if source is None else f"an object of type {type(source).__qualname__}",
+            name="None" if source is None else f"an object of type {name}",
             reason="is not a provider",
             fix="hand ready objects in with Container(..., values={Key: object}).",
         )
