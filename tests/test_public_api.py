@@ -26,6 +26,7 @@ PUBLIC_MODULES = [
     "lifescope.integrations.litestar",
     "lifescope.integrations.starlette",
     "lifescope.render",
+    "lifescope.testing",
 ]
 
 CORE = {"lifescope", "anyio", "typing_extensions"}

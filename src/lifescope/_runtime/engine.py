@@ -32,13 +32,14 @@ from lifescope._runtime.closing import MISSING
 from lifescope._runtime.failures import describe_failure
 from lifescope._runtime.filling import Filler
 from lifescope._runtime.handed_in import HandedIn
+from lifescope._runtime.observing import Observers
 from lifescope._runtime.opening import Opening
 from lifescope._runtime.overlays import OverlayScope
-from lifescope._runtime.owners import check_value
 from lifescope._runtime.relations import private_scope_class, relate
 from lifescope._runtime.running import Running
 from lifescope._runtime.scope import NO_TASK, OpenScope
 from lifescope._runtime.threads import target_of
+from lifescope._runtime.values import check_value
 
 __all__ = ["Engine", "InForce"]
 
@@ -67,6 +68,7 @@ class Engine:
         ready: The keys of objects that are there from the start of the app scope.
         container: Whose engine it is, as scopes are to tell it.
         apps: The open app scopes of the container; new ones are added.
+        observers: Who listens to the scopes of the container.
         overridden: Keys whose provider was replaced by an override.
     """
 
@@ -76,10 +78,12 @@ class Engine:
         ready: Collection[Key],
         container: object,
         apps: "weakref.WeakSet[OpenScope]",
+        observers: Observers,
         overridden: Collection[Key] = (),
     ) -> None:
         self.graph = graph
         self._apps = apps
+        self.observers = observers
         self.slots = Slots(graph.providers, self._add_slot)
         self.handed_in = HandedIn(graph, self.slots, ready, overridden)
         self._alone = InForce(self, {})
@@ -351,7 +355,9 @@ class Engine:
 
     def compile(self, plan: Plan, mode: Mode) -> _Function:
         """The generated function for *plan*."""
-        return compile_plan(plan, mode, self._hooks).function
+        compiled = compile_plan(plan, mode, self._hooks)
+        self.observers.added(compiled)
+        return compiled.function
 
     # --- what factories make --------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from lifescope._model.keys import Key, list_of
 from lifescope._model.provider import Declaration, Kind, Provider
 from lifescope._model.scopes import ScopeOrder
 from lifescope._runtime.engine import Engine, InForce
+from lifescope._runtime.observing import Observers
 from lifescope._runtime.overlays import LOCAL, Overlays, OverlayScope, overlays_of
 from lifescope._runtime.scope import OpenScope
 
@@ -86,9 +87,10 @@ class Engines:
         self._values = dict(values)
         self._container = container
         self._apps: weakref.WeakSet[OpenScope] = weakref.WeakSet()
+        self.observers = Observers()
         self._lock = threading.RLock()
         self._layers: list[Layer] = []
-        base = Engine(graph, self._values, container, self._apps)
+        base = Engine(graph, self._values, container, self._apps, self.observers)
         self._base = _Setup(base, graph.declared, self._values)
         self._setups: weakref.WeakKeyDictionary[Engine, _Setup] = weakref.WeakKeyDictionary()
         self._setups[base] = self._base
@@ -177,7 +179,7 @@ class Engines:
             twins = {id(provider): below for provider, below in pairs}
             over = [*shared(graph, declared, replacing)]
             graph = checked([_on(each, twins) for each in over], self._scopes, undecorated)
-        engine = Engine(graph, ready, self._container, self._apps, undecorated)
+        engine = Engine(graph, ready, self._container, self._apps, self.observers, undecorated)
         return _Setup(engine, declared, ready)
 
 
