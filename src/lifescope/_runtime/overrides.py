@@ -20,6 +20,7 @@ from lifescope._model.keys import Key, list_of
 from lifescope._model.provider import Declaration, Kind, Provider
 from lifescope._model.scopes import ScopeOrder
 from lifescope._runtime.engine import Engine, InForce
+from lifescope._runtime.exits import report
 from lifescope._runtime.observing import Observers
 from lifescope._runtime.overlays import LOCAL, Overlays, OverlayScope, overlays_of
 from lifescope._runtime.scope import OpenScope
@@ -28,6 +29,9 @@ __all__ = ["Engines", "Override", "checked", "value_provider"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Shape = frozenset[tuple[Key, Declaration | None]]
+
+_Ended = tuple[Overlays, list[OverlayScope]]
+"""Overlays that have ended, and what they were above."""
 
 _MOST_KEPT = 64
 """Engines with overrides, for each engine without: the oldest goes first."""
@@ -42,6 +46,7 @@ class Layer:
         ready: Key to object.
         is_local: It holds for the context in which it was entered.
         engines: Whose they are.
+        is_over: It has ended; contexts that were copied meanwhile still have it.
     """
 
     def __init__(self, engines: "Engines", replacements: Mapping[Key, Any], *, local: bool) -> None:
@@ -49,6 +54,7 @@ class Layer:
         self.replaced = {key: declaration_of(value) for key, value in replacements.items()}
         self.ready = {key: replacements[key] for key, own in self.replaced.items() if own is None}
         self.is_local = local
+        self.is_over = False
 
     @property
     def shape(self) -> _Shape:
@@ -71,6 +77,7 @@ class _Setup:
         self.declared = declared
         self.ready = ready
         self.others: dict[tuple[_Shape, bool], _Setup] = {}
+        engine.origin = self
 
 
 class Engines:
@@ -90,26 +97,33 @@ class Engines:
         self.observers = Observers()
         self._lock = threading.RLock()
         self._layers: list[Layer] = []
-        base = Engine(graph, self._values, container, self._apps, self.observers)
+        self._asked: set[Key] = set()
+        base = Engine(graph, self._values, container, self.observers, self._asked)
         self._base = _Setup(base, graph.declared, self._values)
-        self._setups: weakref.WeakKeyDictionary[Engine, _Setup] = weakref.WeakKeyDictionary()
-        self._setups[base] = self._base
 
     def current(self) -> InForce:
         """With what an app scope is opened now, from here."""
-        layers = self._in_force()
-        if not layers:
-            return InForce(self._base.engine, self._values)
-        setup, ready = self._base, dict(self._values)
         with self._lock:
+            layers = self._in_force()
+            opened = partial(self._opened, layers)
+            if not layers:
+                return InForce(self._base.engine, self._values, opened)
+            setup, ready = self._base, dict(self._values)
             for layer in layers:
                 setup = self._other(setup, layer, is_above=False)
                 ready = {k: v for k, v in ready.items() if k not in layer.replaced} | layer.ready
-        return InForce(setup.engine, ready)
+            return InForce(setup.engine, ready, opened)
+
+    def _opened(self, layers: Collection[Layer], app: OpenScope) -> None:
+        """An app scope is open, with *layers*; maybe one more has been put in force meanwhile."""
+        with self._lock:
+            self._apps.add(app)
+            for layer in self._in_force():
+                if layer not in layers:
+                    overlays_of(app).push(layer, self._above, local=layer.is_local)
 
     def _in_force(self) -> list[Layer]:
-        local = [each for each in LOCAL.get() if isinstance(each, Layer) and each.engines is self]
-        return [*self._layers, *local]
+        return [*self._layers, *(layer for layer in _local() if layer.engines is self)]
 
     def layer(self, replacements: Mapping[Key, Any], *, local: bool) -> Layer:
         """What *replacements* are, checked to fit into the graph as it is now.
@@ -125,36 +139,54 @@ class Engines:
                 raise errors.UnknownOverrideError(key=key, suggestions=suggestions)
         layer = Layer(self, replacements, local=local)
         with self._lock:
-            self._other(self._setups[engine], layer, is_above=False)
+            self._other(engine.origin, layer, is_above=False)
         return layer
 
-    def push(self, layer: Layer) -> None:
-        """Put *layer* in force: for new app scopes, and above those that are open."""
+    def push(self, layer: Layer) -> list[_Ended]:
+        """Put *layer* in force: for new app scopes, and above those that are open.
+
+        Returns:
+            What has to be closed then.
+
+        Raises:
+            GraphError: It does not fit into an app scope that was opened with other overrides.
+        """
         with self._lock:
-            for app in self._open_apps():
-                overlays_of(app).push(layer, partial(self._above, layer), local=layer.is_local)
+            apps = self._open_apps()
+            for app in apps:  # before anything is changed
+                overlays = overlays_of(app)
+                above = overlays.in_force() if layer.is_local else overlays.for_all()
+                self._other(above._engine.origin, layer, is_above=True)
             if layer.is_local:
-                LOCAL.set((*LOCAL.get(), layer))
+                LOCAL.set((*_local(), layer))
             else:
                 self._layers.append(layer)
+            return [
+                (overlays, overlays.push(layer, self._above, local=layer.is_local))
+                for overlays in map(overlays_of, apps)
+            ]
 
-    def pop(self, layer: Layer) -> list[tuple[Overlays, list[OverlayScope]]]:
+    def pop(self, layer: Layer) -> list[_Ended]:
         """End exactly *layer*, whatever has been put in force since; what then has to be closed."""
         with self._lock:
-            LOCAL.set(tuple(other for other in LOCAL.get() if other is not layer))
+            layer.is_over = True
+            if layer.is_local:
+                LOCAL.set(_local())
             self._layers = [other for other in self._layers if other is not layer]
-            return [
+            ended = [
                 (app.overlays, app.overlays.pop(layer, self._above))
                 for app in self._open_apps()
                 if app.overlays is not None
             ]
+            layer.ready = {}  # contexts that were copied meanwhile keep nothing alive
+            return ended
 
     def _open_apps(self) -> list[OpenScope]:
         return [app for app in self._apps if not app.closed]
 
     def _above(self, layer: Any, base: OpenScope) -> OverlayScope:
         """An overlay above *base*, an app scope, in which *layer* holds."""
-        setup = self._other(self._setups[base._engine], layer, is_above=True)
+        setup = self._other(base._engine.origin, layer, is_above=True)
         return setup.engine.open_above(base, layer.ready)
 
     def _other(self, setup: _Setup, layer: Layer, *, is_above: bool) -> _Setup:
@@ -165,7 +197,6 @@ class Engines:
                 del setup.others[next(iter(setup.others))]
             found = self._make(setup, layer, is_above=is_above)
             setup.others[layer.shape, is_above] = found
-            self._setups[found.engine] = found
         return found
 
     def _make(self, setup: _Setup, layer: Layer, *, is_above: bool) -> _Setup:
@@ -179,7 +210,7 @@ class Engines:
             twins = {id(provider): below for provider, below in pairs}
             over = [*shared(graph, declared, replacing)]
             graph = checked([_on(each, twins) for each in over], self._scopes, undecorated)
-        engine = Engine(graph, ready, self._container, self._apps, self.observers, undecorated)
+        engine = Engine(graph, ready, self._container, self.observers, self._asked, undecorated)
         return _Setup(engine, declared, ready)
 
 
@@ -202,24 +233,41 @@ class Override:
 
     def __enter__(self) -> Self:
         """Put the replacements in force."""
-        layer = self._engines.layer(self._replacements, local=self._local)
-        self._engines.push(layer)
-        self._entered.append(layer)
+        _close_soon(self._begin())
         return self
 
     def __exit__(self, *_: object) -> None:
         """End them."""
-        for overlays, ended in self._engines.pop(self._entered.pop()):
-            overlays.close_soon(ended)
+        _close_soon(self._engines.pop(self._innermost()))
 
     async def __aenter__(self) -> Self:
         """Put the replacements in force."""
-        return self.__enter__()
+        await _close(self._begin())
+        return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(
+        self, kind: object = None, error: BaseException | None = None, traceback: object = None
+    ) -> None:
         """End them, and wait until everything that was made for them is released."""
-        for overlays, ended in self._engines.pop(self._entered.pop()):
-            await overlays.close(ended)
+        await _close(self._engines.pop(self._innermost()), error)
+
+    def _begin(self) -> list[_Ended]:
+        layer = self._engines.layer(self._replacements, local=self._local)
+        ended = self._engines.push(layer)
+        self._entered.append(layer)
+        return ended
+
+    def _innermost(self) -> Layer:
+        """The one that was entered last, in this context where that counts."""
+        entered = self._entered
+        here = [layer for layer in entered if layer in LOCAL.get()] if self._local else entered
+        layer = (here or entered)[-1]
+        entered.remove(layer)
+        return layer
+
+    def _anew(self) -> "Override":
+        """The same, to be entered by somebody else at the same time."""
+        return Override(self._engines, self._replacements, local=self._local)
 
     def __call__(self, function: _F, /) -> _F:
         """Put the replacements in force whenever *function* runs."""
@@ -235,14 +283,14 @@ class Override:
 
     def _around_coroutine(self, function: Callable[..., Any]) -> Callable[..., Any]:
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            async with self:
+            async with self._anew():
                 return await function(*args, **kwargs)
 
         return wrapper
 
     def _around_async_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            async with self:
+            async with self._anew():
                 async with aclosing(function(*args, **kwargs)) as items:
                     async for item in items:
                         yield item
@@ -251,7 +299,7 @@ class Override:
 
     def _around_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-            with self:
+            with self._anew():
                 items: Generator[Any, Any, Any] = function(*args, **kwargs)
                 return (yield from items)
 
@@ -259,10 +307,32 @@ class Override:
 
     def _around(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with self:
+            with self._anew():
                 return function(*args, **kwargs)
 
         return wrapper
+
+
+def _local() -> tuple[Layer, ...]:
+    """The layers that hold for this context."""
+    return tuple(each for each in LOCAL.get() if isinstance(each, Layer) and not each.is_over)
+
+
+def _close_soon(all_ended: list[_Ended]) -> None:
+    for overlays, ended in all_ended:
+        overlays.close_soon(ended)
+
+
+async def _close(all_ended: list[_Ended], outcome: BaseException | None = None) -> None:
+    """Close all, whatever fails; raises what is to be raised instead of *outcome*."""
+    failures: list[BaseException] = []
+    for overlays, ended in all_ended:
+        try:
+            await overlays.close(ended)
+        except BaseException as error:
+            failures.append(error)
+    if (failed := report(failures, outcome)) is not None:
+        raise failed
 
 
 def checked(providers: list[Provider], scopes: ScopeOrder, replaced: Collection[Key]) -> Graph:
