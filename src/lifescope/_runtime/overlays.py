@@ -108,6 +108,11 @@ class Overlays:
         self.listeners: list[Callable[[], None]] = []
 
     @property
+    def has_crashed(self) -> bool:
+        """Whether a task of a provider has failed, in the app scope or above it."""
+        return self._app.crashed is not None
+
+    @property
     def has_local(self) -> bool:
         """Whether it depends on the context which one is in force."""
         return bool(self._local)

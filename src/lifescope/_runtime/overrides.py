@@ -21,6 +21,7 @@ from lifescope._model.provider import Declaration, Kind, Provider
 from lifescope._model.scopes import ScopeOrder
 from lifescope._runtime.engine import Engine, InForce
 from lifescope._runtime.exits import report
+from lifescope._runtime.loops import is_cancellation
 from lifescope._runtime.observing import Observers
 from lifescope._runtime.overlays import LOCAL, Overlays, OverlayScope, overlays_of
 from lifescope._runtime.scope import OpenScope
@@ -331,6 +332,9 @@ async def _close(all_ended: list[_Ended], outcome: BaseException | None = None) 
             await overlays.close(ended)
         except BaseException as error:
             failures.append(error)
+    has_crashed = any(overlays.has_crashed for overlays, _ in all_ended)
+    if failures and has_crashed and is_cancellation(outcome):
+        outcome = None  # the cancellation is ours, and this is what it was about
     if (failed := report(failures, outcome)) is not None:
         raise failed
 
