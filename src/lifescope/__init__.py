@@ -6,6 +6,7 @@ from lifescope._inject import Inject, inject
 from lifescope._model.keys import Named
 from lifescope._model.relations import Background, Current, Factory, Lazy
 from lifescope._runtime.binding import current_scope
+from lifescope._runtime.overrides import UnusedOverrideWarning
 from lifescope._runtime.scope import OpenScope
 from lifescope.errors import (
     AcquisitionLoopError,
@@ -93,6 +94,7 @@ __all__ = [
     "UnknownOverrideError",
     "UnknownScopeError",
     "UnresolvableAnnotationError",
+    "UnusedOverrideWarning",
     "UnusedProviderError",
     "WrongLoopError",
     "WrongMemberError",

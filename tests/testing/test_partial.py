@@ -5,7 +5,7 @@ import dataclasses
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 import pytest
 
@@ -55,7 +55,7 @@ class Pool:
     def __len__(self) -> int:
         return 0
 
-    def __enter__(self) -> "Pool":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None: ...
@@ -107,7 +107,7 @@ def test_missing_special_method(use: Callable[[Any], Any]) -> None:
 
 
 def test_missing_context_manager() -> None:
-    with pytest.raises(MissingMemberError, match="Pool.__enter__"):
+    with pytest.raises(MissingMemberError, match=r"Pool\.__enter__"):
         with partial(Pool):
             raise AssertionError
 

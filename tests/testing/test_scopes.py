@@ -65,7 +65,8 @@ async def test_other_containers(container) -> None:
 
 async def test_overlays(container) -> None:
     """An override that is in force is no scope of its own."""
-    async with container.open(), container.override(Engine, Engine()):
+    async with container.open() as app, container.override(Engine, Engine()):
+        await app.get(Engine)
         assert_no_open_scopes(container, besides=["app"])
         with pytest.raises(OpenScopesError) as caught:
             assert_no_open_scopes(container)

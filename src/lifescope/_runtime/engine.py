@@ -326,9 +326,16 @@ class Engine:
 
     def _edge(self, key: Key) -> Edge | None:
         inner, optional = without_none(key.form)
-        wanted = Key(inner, key.name)
-        self.asked.add(wanted)
-        return edge_for(self.graph, Parameter("", wanted, optional))
+        edge = edge_for(self.graph, Parameter("", Key(inner, key.name), optional))
+        self.is_asked_for(edge)
+        return edge
+
+    def is_asked_for(self, edge: Edge | None) -> None:
+        """Note what somebody asks for, as a handle or not."""
+        provider = edge.provider if edge is not None else None
+        while provider is not None:
+            self.asked.update(provider.keys)
+            provider = provider.leads_to
 
     def resolver(self, scope: OpenScope, key: Key, form: Any) -> Callable[[Any], Awaitable[Any]]:
         """The function that makes *key* in scopes like *scope*, kept for the next time."""

@@ -77,6 +77,8 @@ class Filler:
         self.engine = engine
         self.entry = entry
         self._edges = check_entry(engine.graph, entry)
+        for edge in self._edges:
+            engine.is_asked_for(edge)
         narrowest = engine.graph.narrowest(self.providers, engine.graph.scopes.widest)
         self.scope = narrowest.scope if narrowest is not None else None
         self._narrowest = narrowest

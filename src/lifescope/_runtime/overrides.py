@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import inspect
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import aclosing
@@ -16,7 +17,8 @@ from lifescope._graph.graph import Graph
 from lifescope._graph.share import shared
 from lifescope._graph.suggest import suggest
 from lifescope._graph.validate import build
-from lifescope._model.keys import Key, list_of
+from lifescope._model.keys import Key, as_key, list_of
+from lifescope._model.names import Place, spell
 from lifescope._model.provider import Declaration, Kind, Provider
 from lifescope._model.scopes import ScopeOrder
 from lifescope._runtime.engine import Engine, InForce
@@ -26,7 +28,14 @@ from lifescope._runtime.observing import Observers
 from lifescope._runtime.overlays import LOCAL, Overlays, OverlayScope, overlays_of
 from lifescope._runtime.scope import OpenScope
 
-__all__ = ["Engines", "Override", "checked", "value_provider"]
+__all__ = [
+    "Engines",
+    "Override",
+    "UnusedOverrideWarning",
+    "by_key",
+    "checked",
+    "value_provider",
+]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Shape = frozenset[tuple[Key, Declaration | None]]
@@ -36,6 +45,18 @@ _Ended = tuple[Overlays, list[OverlayScope]]
 
 _MOST_KEPT = 64
 """Engines with overrides, for each engine without: the oldest goes first."""
+
+
+class UnusedOverrideWarning(UserWarning):
+    """An override has ended that cannot have had any effect, because nothing asks for its key.
+
+    That is: no provider needs it, no endpoint of an app that has started, no function that was
+    filled, and nobody has asked a scope of this container for it so far. Usually the code under
+    test has changed, and the test still passes, for the wrong reason.
+    """
+
+
+UnusedOverrideWarning.__module__ = "lifescope"
 
 
 class Layer:
@@ -182,6 +203,28 @@ class Engines:
             layer.ready = {}  # contexts that were copied meanwhile keep nothing alive
             return ended
 
+    def unused(self, layer: Layer) -> list[Key]:
+        """The keys of *layer*, which is in force, that nobody is known to ask for.
+
+        Asked for is what a provider needs, what an entry point of an app has needed at its
+        start, what is made at a start, and whatever anybody has asked for so far.
+        """
+        keys = [key for key in layer.replaced if not self._is_asked_for(key, self._base.engine)]
+        if keys:
+            engine = self.current().engine  # a replacement may need it
+            keys = [key for key in keys if not self._is_asked_for(key, engine)]
+        return keys
+
+    def _is_asked_for(self, key: Key, engine: Engine) -> bool:
+        provider = engine.graph.find(key)
+        if key in self._asked or provider is None or provider.eager:
+            return True
+        edges = engine.graph.index.edges
+        return any(
+            asker.leads_to is provider or any(edge.provider is provider for edge in edges[asker])
+            for asker in list(edges)
+        )
+
     def _open_apps(self) -> list[OpenScope]:
         return [app for app in self._apps if not app.closed]
 
@@ -224,9 +267,15 @@ class Override:
     """
 
     def __init__(
-        self, engines: Engines, replacements: Mapping[Key, Any], *, local: bool = False
+        self,
+        engines: Engines,
+        replacements: Mapping[Key, Any],
+        *,
+        local: bool = False,
+        place: Place,
     ) -> None:
         self._engines = engines
+        self._place = place
         self._replacements = replacements
         self._local = local
         engines.layer(replacements, local=local)
@@ -237,9 +286,12 @@ class Override:
         _close_soon(self._begin())
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         """End them."""
-        _close_soon(self._engines.pop(self._innermost()))
+        layer = self._innermost()
+        unused = [] if any(error) else self._engines.unused(layer)
+        _close_soon(self._engines.pop(layer))
+        self._warn(unused)
 
     async def __aenter__(self) -> Self:
         """Put the replacements in force."""
@@ -250,7 +302,10 @@ class Override:
         self, kind: object = None, error: BaseException | None = None, traceback: object = None
     ) -> None:
         """End them, and wait until everything that was made for them is released."""
-        await _close(self._engines.pop(self._innermost()), error)
+        layer = self._innermost()
+        unused = [] if error is not None else self._engines.unused(layer)
+        await _close(self._engines.pop(layer), error)
+        self._warn(unused)
 
     def _begin(self) -> list[_Ended]:
         layer = self._engines.layer(self._replacements, local=self._local)
@@ -268,7 +323,14 @@ class Override:
 
     def _anew(self) -> "Override":
         """The same, to be entered by somebody else at the same time."""
-        return Override(self._engines, self._replacements, local=self._local)
+        return Override(self._engines, self._replacements, local=self._local, place=self._place)
+
+    def _warn(self, unused: Sequence[Key]) -> None:
+        for key in unused:
+            message = f"nothing asks for {key}, so its override has had no effect"
+            warnings.warn_explicit(
+                message, UnusedOverrideWarning, self._place.file, self._place.line
+            )
 
     def __call__(self, function: _F, /) -> _F:
         """Put the replacements in force whenever *function* runs."""
@@ -337,6 +399,21 @@ async def _close(all_ended: list[_Ended], outcome: BaseException | None = None) 
         outcome = None  # the cancellation is ours, and this is what it was about
     if (failed := report(failures, outcome)) is not None:
         raise failed
+
+
+def by_key(replacements: Mapping[Any, Any]) -> dict[Key, Any]:
+    """Key to replacement.
+
+    Raises:
+        DuplicateOverrideError: Two of them are for the same key.
+    """
+    spelled: dict[Key, list[str]] = {}
+    for form in replacements:
+        spelled.setdefault(as_key(form), []).append(spell(form))
+    for key, forms in spelled.items():
+        if len(forms) > 1:
+            raise errors.DuplicateOverrideError(key=key, spelled=forms)
+    return {as_key(form): each for form, each in replacements.items()}
 
 
 def checked(providers: list[Provider], scopes: ScopeOrder, replaced: Collection[Key]) -> Graph:
