@@ -26,6 +26,7 @@ PUBLIC_MODULES = [
     "lifescope.integrations.litestar",
     "lifescope.integrations.starlette",
     "lifescope.render",
+    "lifescope.testing",
 ]
 
 CORE = {"lifescope", "anyio", "typing_extensions"}
@@ -69,7 +70,7 @@ def test_star_import_gives_all(module: str) -> None:
 
 def test_package_has_no_other_public_names() -> None:
     """What is importable from `lifescope` without an underscore is public, or a submodule."""
-    modules = {"adapters", "cli", "errors", "integrations", "render", "server"}
+    modules = {"adapters", "cli", "errors", "integrations", "render", "server", "testing"}
     names = {name for name in vars(lifescope) if not name.startswith("_")}
     assert names - modules == set(lifescope.__all__)
 

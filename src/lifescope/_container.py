@@ -16,13 +16,13 @@ from lifescope._graph.graph import Graph
 from lifescope._graph.validate import build
 from lifescope._inject import inject_from
 from lifescope._model.keys import Key, as_key
-from lifescope._model.names import spell
+from lifescope._model.names import Place, spell
 from lifescope._model.provider import Declaration, Kind
 from lifescope._model.scopes import TRANSIENT, ScopeOrder
 from lifescope._runtime.binding import find_scope
 from lifescope._runtime.exits import GRACE
 from lifescope._runtime.opening import Opening
-from lifescope._runtime.overrides import Engines, Override, value_provider
+from lifescope._runtime.overrides import Engines, Override, by_key, value_provider
 from lifescope._runtime.running import DRAIN
 
 __all__ = ["Container"]
@@ -207,13 +207,20 @@ class Container:
             that was made for the block is released; `with` has the event loop do it as soon
             as it can, and before the app scope ends.
 
+        An override that could not have had any effect, because nothing asks for its key, ends
+        with an `UnusedOverrideWarning`.
+
         Raises:
             UnknownOverrideError: Nothing provides the key.
+            DuplicateOverrideError: The mapping has one key twice, in different forms.
             GraphError: The replacement does not fit into the graph.
         """
-        replacements: Mapping[Any, Any] = {key: replacement[0]} if replacement else key
-        by_key = {as_key(form): each for form, each in replacements.items()}
-        return Override(self._engines, by_key, local=local)
+        if len(replacement) > 1 or not (replacement or isinstance(key, Mapping)):
+            raise TypeError("override() takes a key and its replacement, or a mapping of these")
+        given: Mapping[Any, Any] = {key: replacement[0]} if replacement else key
+        frame = sys._getframe(1)
+        place = Place(frame.f_code.co_filename, frame.f_lineno)
+        return Override(self._engines, by_key(given), local=local, place=place)
 
     def inject(self, function: _F, /) -> _F:
         """`lifescope.inject`, from the current scope of this container."""

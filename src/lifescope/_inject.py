@@ -199,7 +199,7 @@ class _Injected:
         scope = find_scope(self._container, f"the parameters of {spell_callable(self._function)}")
         if scope.closed:
             raise scope.closed_error(f"the parameters of {spell_callable(self._function)}")
-        return scope
+        return scope.in_force()
 
     def filling(self, kwargs: Mapping[str, Any]) -> Filling:
         """What makes the parameters that are not passed by hand, as *kwargs*."""

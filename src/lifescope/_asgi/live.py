@@ -4,14 +4,13 @@ import enum
 from collections.abc import Callable
 from typing import Any
 
-from anyio import CancelScope
+from anyio import CancelScope, current_time
 
 from lifescope import errors
 from lifescope._asgi.connections import Connection
 from lifescope._asgi.protocol import AsgiApp, AsgiScope
 from lifescope._runtime import binding, guards, loops
 from lifescope._runtime.overlays import overlays_of
-from lifescope._runtime.running import Running
 from lifescope._runtime.scope import OpenScope
 from lifescope._runtime.startup import Startup
 
@@ -40,8 +39,7 @@ class Live:
         loop: What identifies its event loop.
         key: Under which requests find it in their state; given by the root when it is ready.
         is_ready: Whether it takes connections.
-        target: The app scope in which requests are opened; that of an override, if there is one.
-        running: The connections that are being served in it, and background work.
+        entrance: By which requests come in; None where that depends on the context.
     """
 
     app: AsgiApp
@@ -59,29 +57,49 @@ class Live:
         self.current_task = loops.task_getter()
         self._is_below_a_cancel_scope = loops.level_cancellation_test()
         self._is_trio = loops.is_trio()  # it cancels by them
-        self.target: OpenScope
-        self.running: Running
-        self.open_request: Callable[[OpenScope, object], OpenScope]
-        self.needs_guard: Callable[[Any], bool] | None
-        self._serve_in(scope)
-        overlays_of(scope).listeners.append(self._overridden)
-
-    def _serve_in(self, target: OpenScope) -> None:
-        """Open the scopes of requests in *target*: the app scope, or one above it."""
-        engine = target._engine
-        self.open_request = engine.request_opener()
-        needs_guard = engine.releases_in_requests() or self._is_trio
-        self.needs_guard = self._is_below_a_cancel_scope if needs_guard else None
-        self.running = target.running
-        self.target = target
+        self._overlays = overlays_of(scope)
+        self._overlays.listeners.append(self._overridden)
+        self.entrance: Entrance | None
+        self._overridden()
 
     def _overridden(self) -> None:
         """An override has begun, or ended."""
-        overlays = overlays_of(self.scope)
-        self._serve_in(overlays.for_all())
-        if overlays.has_local:
-            self.needs_guard = self._is_below_a_cancel_scope
-            self.open_request = lambda _, task: _open_request(overlays.in_force(), task)
+        overlays = self._overlays
+        self.entrance = None if overlays.has_local else self._entrance(overlays.for_all())
+
+    def entrance_here(self) -> "Entrance":
+        """The entrance in this context."""
+        return self._entrance(self._overlays.in_force())
+
+    def _entrance(self, target: OpenScope) -> "Entrance":
+        engine = target._engine
+        needs_guard = engine.releases_in_requests or self._is_trio
+        return Entrance(
+            target,
+            engine.request_opener(),
+            self._is_below_a_cancel_scope if needs_guard else None,
+        )
+
+    async def end_work(self, seconds: float) -> None:
+        """Wait so many *seconds* for the requests and background work, then cancel them.
+
+        Raises what cancels that, when all have ended.
+        """
+        deadline = current_time() + seconds
+        cancelled: BaseException | None = None
+        for running in self._overlays.running():
+            left = 0 if cancelled is not None else max(0, deadline - current_time())
+            try:
+                await running.end(left)
+            except BaseException as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+
+    def cancel_work(self) -> None:
+        """Cancel them now."""
+        for running in self._overlays.running():
+            running.cancel()
 
     @property
     def phase(self) -> Phase:
@@ -170,5 +188,27 @@ class Live:
         await self._close(parent, error)
 
 
-def _open_request(app: OpenScope, task: object) -> OpenScope:
-    return app._engine.request_opener()(app, task)
+class Entrance:
+    """What a request needs to know to be let in; in one object, as it is replaced as one.
+
+    Whoever begins an override may be in another thread.
+
+    Attributes:
+        target: The app scope in which the request is opened: that of an override, if there is one.
+        open: Opens it, for a task.
+        needs_guard: Whether that task needs a guard; None if none does.
+        running: The connections that are being served in it, and background work.
+    """
+
+    __slots__ = ("needs_guard", "open", "running", "target")
+
+    def __init__(
+        self,
+        target: OpenScope,
+        open: Callable[[OpenScope, object], OpenScope],  # noqa: A002
+        needs_guard: Callable[[Any], bool] | None,
+    ) -> None:
+        self.target = target
+        self.open = open
+        self.needs_guard = needs_guard
+        self.running = target.running

@@ -77,8 +77,9 @@ class Root:
         task = live.current_task()
         if task is None:  # the server has handed on the state of another event loop
             live.scope.check_loop("a request scope")
-        request = live.open_request(live.target, task)
-        needs_guard = live.needs_guard is not None and live.needs_guard(task)
+        entrance = live.entrance or live.entrance_here()
+        request = entrance.open(entrance.target, task)
+        needs_guard = entrance.needs_guard is not None and entrance.needs_guard(task)
         guard = live.enter_guard(request) if needs_guard else None
         connection = (Http if kind == "http" else WebSocket)(scope, receive, send, task, guard)
         request.connection = connection
@@ -86,7 +87,7 @@ class Root:
         bound = binding.current.set(request)
         if bound.old_value is not Token.MISSING:
             binding.note_outside(request, bound.old_value)
-        running = live.running
+        running = entrance.running
         running.work[request] = connection
         try:
             await live.app(scope, connection.receive, connection.send)
@@ -250,7 +251,7 @@ class Root:
             ready(live)
 
         return Lifespan(
-            self._in_force(),
+            self._in_force,
             self._factory,
             self._settings,
             is_ready,

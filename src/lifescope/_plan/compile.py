@@ -77,6 +77,8 @@ class Compiled:
     Attributes:
         starts: First line and step, in order; `step_at` finds the step of a line.
         joins: The lines at which it meets what somebody else is making.
+        names: What the function sees; changed in it, it sees something else.
+        targets: The names in it of what is called for each provider.
     """
 
     def __init__(self, plan: Plan, mode: Mode) -> None:
@@ -85,6 +87,8 @@ class Compiled:
         self.function: Callable[[Any], Any]
         self.starts: list[tuple[int, Step]] = []
         self.joins: set[int] = set()
+        self.names: dict[str, Any] = {}
+        self.targets: dict[str, Provider] = {}
 
     def step_at(self, line: int) -> Step | None:
         """The step that line *line* of the generated function belongs to."""
@@ -142,6 +146,7 @@ class _Writer:
                 self.out.line(f"return {self._result()}")
         title = f"{name} in {self.plan.scope}, {self.mode.value}"
         self.compiled.function = self.out.define(name, title)
+        self.compiled.names = self.out.namespace
 
     # --- the frame of the function --------------------------------------------------------
 
@@ -336,7 +341,9 @@ class _Writer:
         name = getattr(step.provider.target, "__name__", step.variable)
         if not name.isidentifier() or name in self.variables:
             name = f"make_{step.variable}"
-        return self.out.bind(name, self.hooks.target_of(step.provider))
+        bound = self.out.bind(name, self.hooks.target_of(step.provider), of=step.provider)
+        self.compiled.targets[bound] = step.provider
+        return bound
 
 
 _HANDED_IN = (Kind.SUPPLIED, Kind.VALUE)

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from anyio.lowlevel import current_token
@@ -30,15 +30,16 @@ from lifescope._plan.steps import Mode, Plan, Slots
 from lifescope._runtime import binding, loops
 from lifescope._runtime.closing import MISSING
 from lifescope._runtime.failures import describe_failure
-from lifescope._runtime.filling import Filler
+from lifescope._runtime.filling import Filler, Filling
 from lifescope._runtime.handed_in import HandedIn
+from lifescope._runtime.observing import Observers
 from lifescope._runtime.opening import Opening
 from lifescope._runtime.overlays import OverlayScope
-from lifescope._runtime.owners import check_value
 from lifescope._runtime.relations import private_scope_class, relate
 from lifescope._runtime.running import Running
 from lifescope._runtime.scope import NO_TASK, OpenScope
 from lifescope._runtime.threads import target_of
+from lifescope._runtime.values import check_value
 
 __all__ = ["Engine", "InForce"]
 
@@ -53,10 +54,12 @@ class InForce:
 
     Attributes:
         ready: The objects that are there already.
+        opened: Called with the app scope.
     """
 
     engine: "Engine"
     ready: Mapping[Key, Any]
+    opened: Callable[[OpenScope], None] | None = None
 
 
 class Engine:
@@ -66,20 +69,29 @@ class Engine:
         graph: Checked; no problems.
         ready: The keys of objects that are there from the start of the app scope.
         container: Whose engine it is, as scopes are to tell it.
-        apps: The open app scopes of the container; new ones are added.
+        observers: Who listens to the scopes of the container.
+        asked: The keys that somebody has asked its scopes for, or may ask for; more are added.
         overridden: Keys whose provider was replaced by an override.
+
+    Attributes:
+        origin: What whoever has made it knows about it.
+        fillings: What functions that are filled have compiled for it.
     """
+
+    origin: Any = None
 
     def __init__(
         self,
         graph: Graph,
         ready: Collection[Key],
         container: object,
-        apps: "weakref.WeakSet[OpenScope]",
+        observers: Observers,
+        asked: set[Key],
         overridden: Collection[Key] = (),
     ) -> None:
         self.graph = graph
-        self._apps = apps
+        self.observers = observers
+        self.asked = asked
         self.slots = Slots(graph.providers, self._add_slot)
         self.handed_in = HandedIn(graph, self.slots, ready, overridden)
         self._alone = InForce(self, {})
@@ -88,6 +100,9 @@ class Engine:
         self._by_mode: dict[tuple[str, Provider, Mode], _Function] = {}
         self._elsewhere: dict[Plan, _Function] = {}
         self._called: weakref.WeakKeyDictionary[Any, dict[Any, Filler]] = (
+            weakref.WeakKeyDictionary()
+        )
+        self.fillings: weakref.WeakKeyDictionary[Filling, tuple[Filler, dict[str, Any]]] = (
             weakref.WeakKeyDictionary()
         )
         self._makers: dict[tuple[str, Provider], _Function] = {}
@@ -170,6 +185,7 @@ class Engine:
 
         return open_request
 
+    @cached_property
     def releases_in_requests(self) -> bool:
         """Whether anything that may be made inside a request has a release."""
         widest = self.graph.scopes.widest
@@ -227,7 +243,9 @@ class Engine:
     def roots(self) -> list[Provider]:
         """All that something could ask for, where it is not known who asks."""
         later = {provider.leads_to for provider in self.graph.providers}
-        return [provider for provider in self.graph.providers if provider not in later]
+        roots = [provider for provider in self.graph.providers if provider not in later]
+        self.asked.update(key for provider in roots for key in provider.keys)
+        return roots
 
     def open_above(self, base: OpenScope, ready: Mapping[Key, Any]) -> OverlayScope:
         """An app scope that shares with *base* all that this graph says is shared."""
@@ -249,7 +267,6 @@ class Engine:
         scope.token = current_token()
         scope.mark_level()
         self.handed_in.start(scope, ready)
-        self._apps.add(scope)
         return scope
 
     def _names_to_open(self, parent: OpenScope | None, name: str | None) -> Sequence[str]:
@@ -309,7 +326,16 @@ class Engine:
 
     def _edge(self, key: Key) -> Edge | None:
         inner, optional = without_none(key.form)
-        return edge_for(self.graph, Parameter("", Key(inner, key.name), optional))
+        edge = edge_for(self.graph, Parameter("", Key(inner, key.name), optional))
+        self.is_asked_for(edge)
+        return edge
+
+    def is_asked_for(self, edge: Edge | None) -> None:
+        """Note what somebody asks for, as a handle or not."""
+        provider = edge.provider if edge is not None else None
+        while provider is not None:
+            self.asked.update(provider.keys)
+            provider = provider.leads_to
 
     def resolver(self, scope: OpenScope, key: Key, form: Any) -> Callable[[Any], Awaitable[Any]]:
         """The function that makes *key* in scopes like *scope*, kept for the next time."""
@@ -351,7 +377,9 @@ class Engine:
 
     def compile(self, plan: Plan, mode: Mode) -> _Function:
         """The generated function for *plan*."""
-        return compile_plan(plan, mode, self._hooks).function
+        compiled = compile_plan(plan, mode, self._hooks)
+        self.observers.added(compiled)
+        return compiled.function
 
     # --- what factories make --------------------------------------------------------------
 

@@ -76,6 +76,8 @@ class Opening:
             in_own_task=self._in_own_task,
             ready=in_force.ready,
         )
+        if in_force.opened is not None:
+            in_force.opened(self._scopes[0])
         innermost = self._scopes[-1]
         self._token = binding.current.set(innermost)
         try:

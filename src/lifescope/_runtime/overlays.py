@@ -12,9 +12,13 @@ force are opened in the overlay; those that are open already stay where they are
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from lifescope import errors
 from lifescope._graph.share import beneath
 from lifescope._model.provider import Provider
 from lifescope._runtime import binding, closing, loops
@@ -69,8 +73,27 @@ class OverlayScope(OpenScope):
         self.base.crash(provider)
 
 
+Make = Callable[[Any, OpenScope], OverlayScope]
+"""Makes an overlay for a layer, above an app scope."""
+
+
+@dataclass(slots=True)
+class _Local:
+    """An overlay for one context.
+
+    Attributes:
+        below: The layer of that context that it is above; None if it is above all that are for
+            everybody.
+    """
+
+    overlay: OverlayScope
+    below: object | None
+
+
 class Overlays:
     """The overlays above one app scope.
+
+    Those for everybody are above each other, and those for one context above these.
 
     Attributes:
         listeners: Called when another one, or none, is in force for everybody.
@@ -79,10 +102,15 @@ class Overlays:
     def __init__(self, app: OpenScope) -> None:
         self._app = app
         self._for_all: list[tuple[object, OverlayScope]] = []
-        self._local: dict[object, OverlayScope] = {}
+        self._local: dict[object, _Local] = {}
         self._ending: list[OverlayScope] = []
         self._tasks: set[object] = set()
         self.listeners: list[Callable[[], None]] = []
+
+    @property
+    def has_crashed(self) -> bool:
+        """Whether a task of a provider has failed, in the app scope or above it."""
+        return self._app.crashed is not None
 
     @property
     def has_local(self) -> bool:
@@ -92,48 +120,95 @@ class Overlays:
     def in_force(self) -> OpenScope:
         """The app scope in which others are opened now, from here."""
         if self._local:
-            for layer in reversed(LOCAL.get()):
-                overlay = self._local.get(layer)
-                if overlay is not None:
-                    return overlay
+            local = self._local.get(self._innermost())
+            if local is not None:
+                return local.overlay
         return self.for_all()
+
+    def _innermost(self) -> object | None:
+        """The innermost layer of this context that is in force here."""
+        return next((layer for layer in reversed(LOCAL.get()) if layer in self._local), None)
 
     def for_all(self) -> OpenScope:
         """The same where no context counts."""
         return self._for_all[-1][1] if self._for_all else self._app
 
-    def push(
-        self, layer: object, make: Callable[[OpenScope], OverlayScope], *, local: bool
-    ) -> None:
-        """Put one in force that *make* makes above what is in force now."""
-        if local:
-            self._local[layer] = make(self.in_force())
-        else:
-            self._for_all.append((layer, make(self.for_all())))
-        self._changed()
+    def running(self) -> list[Running]:
+        """The work in the app scope, and in all that is or was above it."""
+        scopes = [self._app, *self._all(), *self._ending]
+        return [scope.running for scope in scopes if scope._state is State.OPEN]
 
-    def pop(
-        self, layer: object, remake: Callable[[object, OpenScope], OverlayScope]
-    ) -> list[OverlayScope]:
+    def _all(self) -> list[OverlayScope]:
+        for_all = [overlay for _, overlay in self._for_all]
+        return [*for_all, *(local.overlay for local in self._local.values())]
+
+    def push(self, layer: object, make: Make, *, local: bool) -> list[OverlayScope]:
+        """Put one in force for *layer*, above what is in force now.
+
+        Those for one context are made again above one for everybody.
+
+        Returns:
+            What has to be closed, in that order.
+        """
+        ended: list[OverlayScope] = []
+        if local:
+            below = self._innermost()
+            self._local[layer] = _Local(make(layer, self.in_force()), below)
+        else:
+            self._for_all.append((layer, make(layer, self.for_all())))
+            ended = self._remake_local([*self._local], make)
+        self._changed()
+        return ended
+
+    def pop(self, layer: object, make: Make) -> list[OverlayScope]:
         """End that of *layer*; those above it are made again, above what is below it.
 
         Returns:
             What has to be closed, in that order.
         """
+        layers = [each for each, _ in self._for_all]
         if layer in self._local:
-            ended = [self._local.pop(layer)]
+            ended = self._pop_local(layer, make)
+        elif layer in layers:
+            ended = self._pop_for_all(layers.index(layer), make)
         else:
-            layers = [each for each, _ in self._for_all]
-            if layer not in layers:
-                return []
-            position = layers.index(layer)
-            above = self._for_all[position:]
-            del self._for_all[position:]
-            for other, _ in above[1:]:
-                self._for_all.append((other, remake(other, self.for_all())))
-            ended = [overlay for _, overlay in reversed(above)]
-        self._ending += ended
+            return []
         self._changed()
+        return ended
+
+    def _pop_for_all(self, position: int, make: Make) -> list[OverlayScope]:
+        ending = self._for_all[position:]
+        del self._for_all[position:]
+        ended = [overlay for _, overlay in reversed(ending)]
+        self._ending += ended
+        for layer, _ in ending[1:]:
+            if (overlay := _made_again(make, layer, self.for_all())) is not None:
+                self._for_all.append((layer, overlay))
+        return [*self._remake_local([*self._local], make), *ended]
+
+    def _pop_local(self, layer: object, make: Make) -> list[OverlayScope]:
+        popped = self._local.pop(layer)
+        self._ending.append(popped.overlay)
+        above = [layer]
+        for other, local in self._local.items():
+            if local.below in above:
+                above.append(other)
+            if local.below is layer:
+                local.below = popped.below
+        return [*self._remake_local(above[1:], make), popped.overlay]
+
+    def _remake_local(self, layers: list[object], make: Make) -> list[OverlayScope]:
+        """Make those of *layers* again, each after the one that it is above."""
+        ended = [self._local[layer].overlay for layer in reversed(layers)]
+        self._ending += ended
+        for layer in layers:
+            local = self._local[layer]
+            below = self._local.get(local.below)
+            overlay = _made_again(make, layer, self.for_all() if below is None else below.overlay)
+            if overlay is None:
+                del self._local[layer]
+            else:
+                local.overlay = overlay
         return ended
 
     def _changed(self) -> None:
@@ -145,10 +220,19 @@ class Overlays:
     # --- the end --------------------------------------------------------------------------
 
     async def close(self, ended: list[OverlayScope]) -> None:
-        """Release what was made in *ended*.
+        """Release what was made in *ended*, in the app's event loop, and wait for that.
 
         Raises what the releases raise.
         """
+        loop = self._app.loop
+        if loops.loop_token() is loop:
+            await self._close(ended)
+        elif loops.is_running(loop):
+            await loops.run_in(loop, partial(self._close, ended))
+        else:
+            self.close_soon(ended)
+
+    async def _close(self, ended: list[OverlayScope]) -> None:
         failures: list[BaseException] = []
         for overlay in ended:
             try:
@@ -162,17 +246,24 @@ class Overlays:
 
     def close_soon(self, ended: list[OverlayScope]) -> None:
         """The same where nobody can wait for it: in the app's event loop, as soon as it can."""
+        if loops.loop_token() is self._app.loop:
+            self._close_soon_here(ended)
+            return
+        with suppress(RuntimeError):  # the event loop has ended, and nobody closes anything in it
+            loops.call_in(self._app.loop, partial(self._close_soon_here, ended))
+
+    def _close_soon_here(self, ended: list[OverlayScope]) -> None:
         left = [overlay for overlay in ended if not overlay.close_at_once(None)]
         for overlay in ended:
-            if overlay not in left:
+            if overlay not in left and overlay in self._ending:
                 self._ending.remove(overlay)
         if left:
-            loops.call_in(self._app.loop, lambda: self._spawn(left))
+            self._spawn(left)
 
     def _spawn(self, ended: list[OverlayScope]) -> None:
         async def close() -> None:
             try:
-                await self.close(ended)
+                await self._close(ended)
             except Exception as error:
                 _logger.error("a release failed when its override had ended", exc_info=error)
             finally:
@@ -183,14 +274,23 @@ class Overlays:
 
     async def close_all(self) -> list[BaseException]:
         """At the end of the app scope: what is still there, the innermost first."""
-        rest = [*self._local.values(), *(overlay for _, overlay in reversed(self._for_all))]
+        rest = self._all()[::-1]
         self._local.clear()
         self._for_all.clear()
         try:
-            await self.close([*rest, *self._ending])
+            await self._close([*rest, *self._ending])
         except BaseException as error:
             return [error]
         return []
+
+
+def _made_again(make: Make, layer: object, base: OpenScope) -> OverlayScope | None:
+    """An overlay for *layer* above *base*; None where it does not fit without what has ended."""
+    try:
+        return make(layer, base)
+    except errors.GraphError as error:
+        _logger.error("an override does not fit without one that has ended", exc_info=error)
+        return None
 
 
 def overlays_of(app: OpenScope) -> Overlays:
@@ -206,6 +306,13 @@ class _Redirecting(OpenScope):
     An open app scope becomes one, and is itself again afterwards. So nothing has to be looked
     up where there is no override, which is everywhere but in tests.
     """
+
+    def in_force(self) -> OpenScope:
+        return _in_force(self)
+
+    def narrower_for(self, key: Any) -> str | None:
+        target = _in_force(self)
+        return super().narrower_for(key) if target is self else target.narrower_for(key)
 
     async def get(self, key: Any) -> Any:
         target = _in_force(self)

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import inspect
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import aclosing
@@ -16,20 +17,46 @@ from lifescope._graph.graph import Graph
 from lifescope._graph.share import shared
 from lifescope._graph.suggest import suggest
 from lifescope._graph.validate import build
-from lifescope._model.keys import Key, list_of
+from lifescope._model.keys import Key, as_key, list_of
+from lifescope._model.names import Place, spell
 from lifescope._model.provider import Declaration, Kind, Provider
 from lifescope._model.scopes import ScopeOrder
 from lifescope._runtime.engine import Engine, InForce
+from lifescope._runtime.exits import report
+from lifescope._runtime.loops import is_cancellation
+from lifescope._runtime.observing import Observers
 from lifescope._runtime.overlays import LOCAL, Overlays, OverlayScope, overlays_of
 from lifescope._runtime.scope import OpenScope
 
-__all__ = ["Engines", "Override", "checked", "value_provider"]
+__all__ = [
+    "Engines",
+    "Override",
+    "UnusedOverrideWarning",
+    "by_key",
+    "checked",
+    "value_provider",
+]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Shape = frozenset[tuple[Key, Declaration | None]]
 
+_Ended = tuple[Overlays, list[OverlayScope]]
+"""Overlays that have ended, and what they were above."""
+
 _MOST_KEPT = 64
 """Engines with overrides, for each engine without: the oldest goes first."""
+
+
+class UnusedOverrideWarning(UserWarning):
+    """An override has ended that cannot have had any effect, because nothing asks for its key.
+
+    That is: no provider needs it, no endpoint of an app that has started, no function that was
+    filled, and nobody has asked a scope of this container for it so far. Usually the code under
+    test has changed, and the test still passes, for the wrong reason.
+    """
+
+
+UnusedOverrideWarning.__module__ = "lifescope"
 
 
 class Layer:
@@ -41,6 +68,7 @@ class Layer:
         ready: Key to object.
         is_local: It holds for the context in which it was entered.
         engines: Whose they are.
+        is_over: It has ended; contexts that were copied meanwhile still have it.
     """
 
     def __init__(self, engines: "Engines", replacements: Mapping[Key, Any], *, local: bool) -> None:
@@ -48,6 +76,7 @@ class Layer:
         self.replaced = {key: declaration_of(value) for key, value in replacements.items()}
         self.ready = {key: replacements[key] for key, own in self.replaced.items() if own is None}
         self.is_local = local
+        self.is_over = False
 
     @property
     def shape(self) -> _Shape:
@@ -70,6 +99,7 @@ class _Setup:
         self.declared = declared
         self.ready = ready
         self.others: dict[tuple[_Shape, bool], _Setup] = {}
+        engine.origin = self
 
 
 class Engines:
@@ -86,28 +116,36 @@ class Engines:
         self._values = dict(values)
         self._container = container
         self._apps: weakref.WeakSet[OpenScope] = weakref.WeakSet()
+        self.observers = Observers()
         self._lock = threading.RLock()
         self._layers: list[Layer] = []
-        base = Engine(graph, self._values, container, self._apps)
+        self._asked: set[Key] = set()
+        base = Engine(graph, self._values, container, self.observers, self._asked)
         self._base = _Setup(base, graph.declared, self._values)
-        self._setups: weakref.WeakKeyDictionary[Engine, _Setup] = weakref.WeakKeyDictionary()
-        self._setups[base] = self._base
 
     def current(self) -> InForce:
         """With what an app scope is opened now, from here."""
-        layers = self._in_force()
-        if not layers:
-            return InForce(self._base.engine, self._values)
-        setup, ready = self._base, dict(self._values)
         with self._lock:
+            layers = self._in_force()
+            opened = partial(self._opened, layers)
+            if not layers:
+                return InForce(self._base.engine, self._values, opened)
+            setup, ready = self._base, dict(self._values)
             for layer in layers:
                 setup = self._other(setup, layer, is_above=False)
                 ready = {k: v for k, v in ready.items() if k not in layer.replaced} | layer.ready
-        return InForce(setup.engine, ready)
+            return InForce(setup.engine, ready, opened)
+
+    def _opened(self, layers: Collection[Layer], app: OpenScope) -> None:
+        """An app scope is open, with *layers*; maybe one more has been put in force meanwhile."""
+        with self._lock:
+            self._apps.add(app)
+            for layer in self._in_force():
+                if layer not in layers:
+                    overlays_of(app).push(layer, self._above, local=layer.is_local)
 
     def _in_force(self) -> list[Layer]:
-        local = [each for each in LOCAL.get() if isinstance(each, Layer) and each.engines is self]
-        return [*self._layers, *local]
+        return [*self._layers, *(layer for layer in _local() if layer.engines is self)]
 
     def layer(self, replacements: Mapping[Key, Any], *, local: bool) -> Layer:
         """What *replacements* are, checked to fit into the graph as it is now.
@@ -123,36 +161,76 @@ class Engines:
                 raise errors.UnknownOverrideError(key=key, suggestions=suggestions)
         layer = Layer(self, replacements, local=local)
         with self._lock:
-            self._other(self._setups[engine], layer, is_above=False)
+            self._other(engine.origin, layer, is_above=False)
         return layer
 
-    def push(self, layer: Layer) -> None:
-        """Put *layer* in force: for new app scopes, and above those that are open."""
+    def push(self, layer: Layer) -> list[_Ended]:
+        """Put *layer* in force: for new app scopes, and above those that are open.
+
+        Returns:
+            What has to be closed then.
+
+        Raises:
+            GraphError: It does not fit into an app scope that was opened with other overrides.
+        """
         with self._lock:
-            for app in self._open_apps():
-                overlays_of(app).push(layer, partial(self._above, layer), local=layer.is_local)
+            apps = self._open_apps()
+            for app in apps:  # before anything is changed
+                overlays = overlays_of(app)
+                above = overlays.in_force() if layer.is_local else overlays.for_all()
+                self._other(above._engine.origin, layer, is_above=True)
             if layer.is_local:
-                LOCAL.set((*LOCAL.get(), layer))
+                LOCAL.set((*_local(), layer))
             else:
                 self._layers.append(layer)
+            return [
+                (overlays, overlays.push(layer, self._above, local=layer.is_local))
+                for overlays in map(overlays_of, apps)
+            ]
 
-    def pop(self, layer: Layer) -> list[tuple[Overlays, list[OverlayScope]]]:
+    def pop(self, layer: Layer) -> list[_Ended]:
         """End exactly *layer*, whatever has been put in force since; what then has to be closed."""
         with self._lock:
-            LOCAL.set(tuple(other for other in LOCAL.get() if other is not layer))
+            layer.is_over = True
+            if layer.is_local:
+                LOCAL.set(_local())
             self._layers = [other for other in self._layers if other is not layer]
-            return [
+            ended = [
                 (app.overlays, app.overlays.pop(layer, self._above))
                 for app in self._open_apps()
                 if app.overlays is not None
             ]
+            layer.ready = {}  # contexts that were copied meanwhile keep nothing alive
+            return ended
+
+    def unused(self, layer: Layer) -> list[Key]:
+        """The keys of *layer*, which is in force, that nobody is known to ask for.
+
+        Asked for is what a provider needs, what an entry point of an app has needed at its
+        start, what is made at a start, and whatever anybody has asked for so far.
+        """
+        keys = [key for key in layer.replaced if not self._is_asked_for(key, self._base.engine)]
+        if keys:
+            engine = self.current().engine  # a replacement may need it
+            keys = [key for key in keys if not self._is_asked_for(key, engine)]
+        return keys
+
+    def _is_asked_for(self, key: Key, engine: Engine) -> bool:
+        provider = engine.graph.find(key)
+        if key in self._asked or provider is None or provider.eager:
+            return True
+        edges = engine.graph.index.edges
+        return any(
+            asker.leads_to is provider or any(edge.provider is provider for edge in edges[asker])
+            for asker in list(edges)
+        )
 
     def _open_apps(self) -> list[OpenScope]:
         return [app for app in self._apps if not app.closed]
 
     def _above(self, layer: Any, base: OpenScope) -> OverlayScope:
         """An overlay above *base*, an app scope, in which *layer* holds."""
-        setup = self._other(self._setups[base._engine], layer, is_above=True)
+        setup = self._other(base._engine.origin, layer, is_above=True)
         return setup.engine.open_above(base, layer.ready)
 
     def _other(self, setup: _Setup, layer: Layer, *, is_above: bool) -> _Setup:
@@ -163,7 +241,6 @@ class Engines:
                 del setup.others[next(iter(setup.others))]
             found = self._make(setup, layer, is_above=is_above)
             setup.others[layer.shape, is_above] = found
-            self._setups[found.engine] = found
         return found
 
     def _make(self, setup: _Setup, layer: Layer, *, is_above: bool) -> _Setup:
@@ -177,7 +254,7 @@ class Engines:
             twins = {id(provider): below for provider, below in pairs}
             over = [*shared(graph, declared, replacing)]
             graph = checked([_on(each, twins) for each in over], self._scopes, undecorated)
-        engine = Engine(graph, ready, self._container, self._apps, undecorated)
+        engine = Engine(graph, ready, self._container, self.observers, self._asked, undecorated)
         return _Setup(engine, declared, ready)
 
 
@@ -190,9 +267,15 @@ class Override:
     """
 
     def __init__(
-        self, engines: Engines, replacements: Mapping[Key, Any], *, local: bool = False
+        self,
+        engines: Engines,
+        replacements: Mapping[Key, Any],
+        *,
+        local: bool = False,
+        place: Place,
     ) -> None:
         self._engines = engines
+        self._place = place
         self._replacements = replacements
         self._local = local
         engines.layer(replacements, local=local)
@@ -200,24 +283,54 @@ class Override:
 
     def __enter__(self) -> Self:
         """Put the replacements in force."""
-        layer = self._engines.layer(self._replacements, local=self._local)
-        self._engines.push(layer)
-        self._entered.append(layer)
+        _close_soon(self._begin())
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         """End them."""
-        for overlays, ended in self._engines.pop(self._entered.pop()):
-            overlays.close_soon(ended)
+        layer = self._innermost()
+        unused = [] if any(error) else self._engines.unused(layer)
+        _close_soon(self._engines.pop(layer))
+        self._warn(unused)
 
     async def __aenter__(self) -> Self:
         """Put the replacements in force."""
-        return self.__enter__()
+        await _close(self._begin())
+        return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(
+        self, kind: object = None, error: BaseException | None = None, traceback: object = None
+    ) -> None:
         """End them, and wait until everything that was made for them is released."""
-        for overlays, ended in self._engines.pop(self._entered.pop()):
-            await overlays.close(ended)
+        layer = self._innermost()
+        unused = [] if error is not None else self._engines.unused(layer)
+        await _close(self._engines.pop(layer), error)
+        self._warn(unused)
+
+    def _begin(self) -> list[_Ended]:
+        layer = self._engines.layer(self._replacements, local=self._local)
+        ended = self._engines.push(layer)
+        self._entered.append(layer)
+        return ended
+
+    def _innermost(self) -> Layer:
+        """The one that was entered last, in this context where that counts."""
+        entered = self._entered
+        here = [layer for layer in entered if layer in LOCAL.get()] if self._local else entered
+        layer = (here or entered)[-1]
+        entered.remove(layer)
+        return layer
+
+    def _anew(self) -> "Override":
+        """The same, to be entered by somebody else at the same time."""
+        return Override(self._engines, self._replacements, local=self._local, place=self._place)
+
+    def _warn(self, unused: Sequence[Key]) -> None:
+        for key in unused:
+            message = f"nothing asks for {key}, so its override has had no effect"
+            warnings.warn_explicit(
+                message, UnusedOverrideWarning, self._place.file, self._place.line
+            )
 
     def __call__(self, function: _F, /) -> _F:
         """Put the replacements in force whenever *function* runs."""
@@ -233,14 +346,14 @@ class Override:
 
     def _around_coroutine(self, function: Callable[..., Any]) -> Callable[..., Any]:
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            async with self:
+            async with self._anew():
                 return await function(*args, **kwargs)
 
         return wrapper
 
     def _around_async_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            async with self:
+            async with self._anew():
                 async with aclosing(function(*args, **kwargs)) as items:
                     async for item in items:
                         yield item
@@ -249,7 +362,7 @@ class Override:
 
     def _around_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-            with self:
+            with self._anew():
                 items: Generator[Any, Any, Any] = function(*args, **kwargs)
                 return (yield from items)
 
@@ -257,10 +370,50 @@ class Override:
 
     def _around(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with self:
+            with self._anew():
                 return function(*args, **kwargs)
 
         return wrapper
+
+
+def _local() -> tuple[Layer, ...]:
+    """The layers that hold for this context."""
+    return tuple(each for each in LOCAL.get() if isinstance(each, Layer) and not each.is_over)
+
+
+def _close_soon(all_ended: list[_Ended]) -> None:
+    for overlays, ended in all_ended:
+        overlays.close_soon(ended)
+
+
+async def _close(all_ended: list[_Ended], outcome: BaseException | None = None) -> None:
+    """Close all, whatever fails; raises what is to be raised instead of *outcome*."""
+    failures: list[BaseException] = []
+    for overlays, ended in all_ended:
+        try:
+            await overlays.close(ended)
+        except BaseException as error:
+            failures.append(error)
+    has_crashed = any(overlays.has_crashed for overlays, _ in all_ended)
+    if failures and has_crashed and is_cancellation(outcome):
+        outcome = None  # the cancellation is ours, and this is what it was about
+    if (failed := report(failures, outcome)) is not None:
+        raise failed
+
+
+def by_key(replacements: Mapping[Any, Any]) -> dict[Key, Any]:
+    """Key to replacement.
+
+    Raises:
+        DuplicateOverrideError: Two of them are for the same key.
+    """
+    spelled: dict[Key, list[str]] = {}
+    for form in replacements:
+        spelled.setdefault(as_key(form), []).append(spell(form))
+    for key, forms in spelled.items():
+        if len(forms) > 1:
+            raise errors.DuplicateOverrideError(key=key, spelled=forms)
+    return {as_key(form): each for form, each in replacements.items()}
 
 
 def checked(providers: list[Provider], scopes: ScopeOrder, replaced: Collection[Key]) -> Graph:

@@ -267,6 +267,10 @@ class OpenScope:
             _logger.exception("is_failure itself has failed; so the request has")
             return True
 
+    def in_force(self) -> "OpenScope":
+        """The scope to ask instead: where overrides are in force, an app scope is not it."""
+        return self
+
     # --- for generated code ---------------------------------------------------------------
 
     async def _acquire(self, provider: Provider) -> Any:
