@@ -73,11 +73,12 @@ class Overlays:
     """The overlays above one app scope.
 
     Attributes:
+        app: The app scope.
         listeners: Called when another one, or none, is in force for everybody.
     """
 
     def __init__(self, app: OpenScope) -> None:
-        self._app = app
+        self.app = app
         self._for_all: list[tuple[object, OverlayScope]] = []
         self._local: dict[object, OverlayScope] = {}
         self._ending: list[OverlayScope] = []
@@ -100,7 +101,7 @@ class Overlays:
 
     def for_all(self) -> OpenScope:
         """The same where no context counts."""
-        return self._for_all[-1][1] if self._for_all else self._app
+        return self._for_all[-1][1] if self._for_all else self.app
 
     def push(
         self, layer: object, make: Callable[[OpenScope], OverlayScope], *, local: bool
@@ -138,7 +139,7 @@ class Overlays:
 
     def _changed(self) -> None:
         is_alone = not self._for_all and not self._local
-        self._app.__class__ = _plain(self._app) if is_alone else _redirecting(self._app)
+        self.app.__class__ = _plain(self.app) if is_alone else _redirecting(self.app)
         for listener in self.listeners:
             listener()
 
@@ -167,7 +168,7 @@ class Overlays:
             if overlay not in left:
                 self._ending.remove(overlay)
         if left:
-            loops.call_in(self._app.loop, lambda: self._spawn(left))
+            loops.call_in(self.app.loop, lambda: self._spawn(left))
 
     def _spawn(self, ended: list[OverlayScope]) -> None:
         async def close() -> None:

@@ -95,6 +95,11 @@ class Engines:
         self._setups: weakref.WeakKeyDictionary[Engine, _Setup] = weakref.WeakKeyDictionary()
         self._setups[base] = self._base
 
+    @property
+    def declared(self) -> Sequence[Provider]:
+        """The providers, without any override."""
+        return self._base.declared
+
     def current(self) -> InForce:
         """With what an app scope is opened now, from here."""
         layers = self._in_force()
@@ -209,8 +214,12 @@ class Override:
 
     def __exit__(self, *_: object) -> None:
         """End them."""
-        for overlays, ended in self._engines.pop(self._entered.pop()):
+        for overlays, ended in self.end():
             overlays.close_soon(ended)
+
+    def end(self) -> list[tuple[Overlays, list[OverlayScope]]]:
+        """End them; what then has to be closed, by whoever calls this."""
+        return self._engines.pop(self._entered.pop())
 
     async def __aenter__(self) -> Self:
         """Put the replacements in force."""
@@ -218,7 +227,7 @@ class Override:
 
     async def __aexit__(self, *_: object) -> None:
         """End them, and wait until everything that was made for them is released."""
-        for overlays, ended in self._engines.pop(self._entered.pop()):
+        for overlays, ended in self.end():
             await overlays.close(ended)
 
     def __call__(self, function: _F, /) -> _F:
