@@ -6,7 +6,6 @@ when a fixture needs them.
 
 import pkgutil
 from collections.abc import Callable, Generator, Mapping
-from types import SimpleNamespace
 from typing import Any, Literal, TypeVar, cast
 
 import pytest
@@ -36,7 +35,9 @@ def lifescope_fixture(
     name: str | None = None,
     autouse: bool = False,
 ) -> Callable[..., T]:
-    """A fixture that gives the object for *key*: `orders = lifescope_fixture(OrderService)`.
+    """A fixture for *key*, to be assigned to its name.
+
+    `order_service = lifescope_fixture(OrderService)`
 
     The object comes from the app under test while it runs, as it would for a request: what
     lives in the app scope is that of the app, and all such fixtures of one test share one
@@ -100,9 +101,9 @@ def pytest_configure(config: pytest.Config) -> None:
         'lifescope_scope(name): the scope that lifescope_scope opens, instead of "request"',
     )
     if config.pluginmanager.hasplugin(drivers.PYTEST_ASYNCIO):
-        from lifescope._under_test.asyncio_loops import FIXTURES
+        from lifescope._under_test import asyncio_loops
 
-        config.pluginmanager.register(SimpleNamespace(**FIXTURES), "lifescope-asyncio-loops")
+        config.pluginmanager.register(asyncio_loops, "lifescope-asyncio-loops")
     if _is_watched(config):
         from lifescope._under_test.reports import WATCH, Watch
 
@@ -110,9 +111,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _is_watched(config: pytest.Config) -> bool:
-    return bool(
-        config.getoption("lifescope_setup_show") or config.getoption("lifescope_unused")
-    )
+    return bool(config.getoption("lifescope_setup_show") or config.getoption("lifescope_unused"))
 
 
 def _run_per(fixture_name: str, config: pytest.Config) -> Any:
@@ -179,7 +178,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "_lifescope_variant" not in metafunc.fixturenames or _run_per("", config) == "function":
         return
     known = metafunc.definition._fixtureinfo.name2fixturedefs
-    variant = tuple(known[name][-1] for name in ("lifescope_app", "lifescope_replacements") if name in known)
+    variant = tuple(
+        known[name][-1] for name in ("lifescope_app", "lifescope_replacements") if name in known
+    )
     if variant != config.stash.setdefault(_BASE, variant) and hasattr(pytest, "HIDDEN_PARAM"):
         metafunc.parametrize(
             "_lifescope_variant", [variant], indirect=True, ids=[pytest.HIDDEN_PARAM]
@@ -262,7 +263,7 @@ def lifescope_scope(_lifescope_async_scopes_function: Scopes) -> ScopeInTest:
     return ScopeInTest(_lifescope_async_scopes_function)
 
 
-def _scopes_fixture(kind: str, scope: PytestScope) -> Any:
+def _scopes_fixture(kind: str, scope: Any) -> Any:
     """A fixture for what is open as long as *scope* of pytest."""
 
     def scopes(request: pytest.FixtureRequest) -> Generator[Scopes]:
@@ -270,7 +271,7 @@ def _scopes_fixture(kind: str, scope: PytestScope) -> Any:
         run: Run = request.getfixturevalue(f"_lifescope_{kind}_run")
         is_of_test = scope == "function"
         marker = request.node.get_closest_marker("lifescope_scope")
-        values = request.getfixturevalue("lifescope_values") if is_of_test else {}
+        values = request.getfixturevalue("lifescope_values") if is_of_test else dict[Any, Any]()
         opened = Scopes(run, marker and marker.args[0], values, is_visible=is_of_test)
         opened.open()
         known = request.node.stash.setdefault(SCOPES_OF, [])
@@ -284,9 +285,7 @@ def _scopes_fixture(kind: str, scope: PytestScope) -> Any:
 
 for _kind in ("sync", "async"):
     for _scope in drivers.SCOPES:
-        globals()[f"_lifescope_{_kind}_scopes_{_scope}"] = _scopes_fixture(
-            _kind, cast("PytestScope", _scope)
-        )
+        globals()[f"_lifescope_{_kind}_scopes_{_scope}"] = _scopes_fixture(_kind, _scope)
 
 
 _OUTCOME = pytest.StashKey[BaseException]()
@@ -342,8 +341,8 @@ def pytest_testnodedown(node: Any, error: object) -> None:
         return
     from lifescope._under_test.reports import WATCH
 
-    sent = getattr(node, "workeroutput", None) or {}
-    node.config.stash[WATCH].received += sent.get("lifescope_usages", [])
+    sent: dict[str, Any] | None = getattr(node, "workeroutput", None)
+    node.config.stash[WATCH].received += (sent or {}).get("lifescope_usages", [])
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

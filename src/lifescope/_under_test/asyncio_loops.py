@@ -1,22 +1,21 @@
-"""Fixtures that give pytest-asyncio's event loops; imported where that plugin is active."""
+"""Fixtures that give pytest-asyncio's event loops: a plugin, where that one is active."""
 
 import asyncio
+import importlib
 from typing import Any
 
-import pytest_asyncio
+from lifescope._under_test.drivers import SCOPES
 
-__all__ = ["FIXTURES"]
+_plugin: Any = importlib.import_module("pytest_asyncio")
 
 
-def _loop_fixture(scope: Any) -> Any:
-    @pytest_asyncio.fixture(scope=scope, loop_scope=scope)
+def _loop_fixture(scope: str) -> Any:
     async def loop() -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
 
-    return loop
+    name = f"_lifescope_loop_{scope}"
+    return _plugin.fixture(scope=scope, loop_scope=scope, name=name)(loop)
 
 
-FIXTURES = {
-    f"_lifescope_loop_{scope}": _loop_fixture(scope)
-    for scope in ("function", "class", "module", "package", "session")
-}
+for _scope in SCOPES:
+    globals()[f"_lifescope_loop_{_scope}"] = _loop_fixture(_scope)

@@ -1,5 +1,6 @@
 """Clients for a running app; imported when a test first asks for one."""
 
+import importlib
 from typing import Any
 
 import pytest
@@ -23,12 +24,16 @@ def client(run: Run) -> TestClient:
 
 def async_client(run: Run) -> Any:
     """The async client of httpx, or of its successor, where that is what is installed."""
-    try:
-        import httpx
-    except ModuleNotFoundError:
-        import httpx2 as httpx
+    httpx = _httpx()
     transport = httpx.ASGITransport(app=_app(run))
     return httpx.AsyncClient(transport=transport, base_url=BASE_URL)
+
+
+def _httpx() -> Any:
+    try:
+        return importlib.import_module("httpx")
+    except ModuleNotFoundError:
+        return importlib.import_module("httpx2")
 
 
 def _app(run: Run) -> Any:

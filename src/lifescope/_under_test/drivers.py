@@ -156,17 +156,17 @@ def _anyio_backend(request: pytest.FixtureRequest) -> Any:
     except pytest.fail.Exception as error:
         if "ScopeMismatch" not in str(error):
             raise
-        _fail_on_scopes(
-            request,
-            'the fixture "anyio_backend" is narrower',
-            f'override it with one of scope "{request.scope}" in conftest.py',
-        )
+    return _fail_on_scopes(
+        request,
+        'the fixture "anyio_backend" has a narrower scope',
+        f'override it with one of scope "{request.scope}" in conftest.py',
+    )
 
 
 def _pytest_asyncio_loop(request: pytest.FixtureRequest) -> Any:
     item = request._pyfuncitem
     marker = item.get_closest_marker("asyncio")
-    told = marker.kwargs if marker is not None else {}
+    told = dict[str, Any]() if marker is None else marker.kwargs
     scope = str(
         told.get("loop_scope")
         or told.get("scope")

@@ -61,18 +61,19 @@ def _declared(container: Container) -> list[Provider]:
 
 
 def _show(config: pytest.Config, event: Event) -> None:
-    """Print it between the lines of `--setup-show`, or wherever the output is."""
-    terminal: Any = config.pluginmanager.getplugin("terminalreporter")
-    capture: Any = config.pluginmanager.getplugin("capturemanager")
-    if terminal is None:
+    """Print it as `--setup-show` prints fixtures; a worker of pytest-xdist has no terminal."""
+    if config.pluginmanager.getplugin("terminalreporter") is None:
         return
     error = f": {type(event.error).__name__}" if event.error is not None else ""
     told = f", told of {type(event.told).__name__}" if event.told is not None else ""
+    capture: Any = config.pluginmanager.getplugin("capturemanager")
     with ExitStack() as stack:
         if capture is not None:
             stack.enter_context(capture.global_and_fixture_disabled())
-        terminal.ensure_newline()
-        terminal.write_line(f"    {event}{error}{told}  {event.provider}")
+        terminal = config.get_terminal_writer()
+        terminal.line()
+        terminal.write(f"    {event}{error}{told}  {event.provider}")
+        terminal.flush()
 
 
 def unused_report(usages: Iterable[Mapping[str, bool]]) -> list[str]:

@@ -138,7 +138,7 @@ class Scopes:
     async def _close(self, outcome: BaseException | None) -> None:
         failures: list[BaseException] = []
         known = len(_notes(outcome))
-        for scope in reversed([*self._opened, *self._narrower.values()]):
+        for scope in reversed(self._opened):
             try:
                 await scope.close(outcome)
             except Exception as error:
@@ -163,7 +163,9 @@ class Scopes:
             return await self.scope.get(key)
         if name not in self._narrower:
             around = self.scope
-            *_, self._narrower[name] = around._engine.open(around, name, {}, None, in_own_task=False)
+            opened = around._engine.open(around, name, {}, None, in_own_task=False)
+            self._opened += opened
+            self._narrower[name] = opened[-1]
         return await self._narrower[name].get(key)
 
     # --- overrides that come late ------------------------------------------------------------
