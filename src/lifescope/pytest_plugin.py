@@ -100,7 +100,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         'lifescope_scope(name): the scope that lifescope_scope opens, instead of "request"',
     )
-    if config.pluginmanager.hasplugin(drivers.PYTEST_ASYNCIO):
+    if drivers.has_pytest_asyncio(config):
         from lifescope._under_test import asyncio_loops
 
         config.pluginmanager.register(asyncio_loops, "lifescope-asyncio-loops")

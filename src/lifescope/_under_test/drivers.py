@@ -8,6 +8,7 @@ test, and what it raises is raised as if it had been called directly.
 import contextlib
 import inspect
 import os
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Generator
 from functools import partial
@@ -21,12 +22,9 @@ from anyio.pytest_plugin import extract_backend_and_options, get_runner
 
 import lifescope
 
-__all__ = ["Driver", "async_driver", "is_async", "portal_driver"]
+__all__ = ["Driver", "async_driver", "has_pytest_asyncio", "is_async", "portal_driver"]
 
 T = TypeVar("T")
-
-PYTEST_ASYNCIO = "asyncio"
-"""The name of its plugin."""
 
 SCOPES = ("function", "class", "module", "package", "session")
 """Of pytest, the narrowest first."""
@@ -122,6 +120,12 @@ def is_async(request: pytest.FixtureRequest) -> bool:
     return inspect.iscoroutinefunction(inner)
 
 
+def has_pytest_asyncio(config: pytest.Config) -> bool:
+    """Whether pytest-asyncio is active, under whatever name."""
+    plugin = sys.modules.get("pytest_asyncio.plugin")
+    return plugin is not None and config.pluginmanager.is_registered(plugin)
+
+
 @contextlib.contextmanager
 def async_driver(request: pytest.FixtureRequest) -> Generator[Driver]:
     """The event loop of an async test, whichever plugin runs it."""
@@ -129,7 +133,7 @@ def async_driver(request: pytest.FixtureRequest) -> Generator[Driver]:
         name, options = extract_backend_and_options(_anyio_backend(request))
         with get_runner(name, options) as runner:
             yield _OnAnyio(runner)
-    elif request.config.pluginmanager.hasplugin(PYTEST_ASYNCIO):
+    elif has_pytest_asyncio(request.config):
         yield _OnLoop(_pytest_asyncio_loop(request))
     else:
         pytest.fail(
