@@ -52,14 +52,18 @@ def lifescope_fixture(
         autouse: As for any fixture.
     """
 
-    def give(request: pytest.FixtureRequest, lifescope_container: Container) -> Any:
+    def give(request: pytest.FixtureRequest, _lifescope_key: object) -> Any:
         __tracebackhide__ = True
-        kind = "async" if drivers.is_async(request) else "sync"
+        kind = _kind_of(request._pyfuncitem)
         scopes = request.getfixturevalue(f"_lifescope_{kind}_scopes_{request.scope}")
         return scopes.give(key, request.fixturename)
 
     give.__doc__ = f"{key}, from the app under test."
     return cast("Callable[..., T]", pytest.fixture(scope=scope, name=name, autouse=autouse)(give))
+
+
+def _kind_of(test: Any) -> str:
+    return "async" if drivers.is_async(test) else "sync"
 
 
 # --- options --------------------------------------------------------------------------------
@@ -146,7 +150,9 @@ def lifescope_replacements() -> Mapping[Any, Any]:
 
 
 @pytest.fixture(scope=_run_per)
-def _lifescope_variant(request: pytest.FixtureRequest) -> Any:
+def _lifescope_variant(
+    request: pytest.FixtureRequest, lifescope_app: Any, lifescope_replacements: object
+) -> Any:
     """Which definitions of the fixtures above hold; see `pytest_generate_tests`."""
     return getattr(request, "param", None)
 
@@ -164,23 +170,48 @@ def lifescope_container(
     return container
 
 
+@pytest.fixture(scope=_run_per)
+def _lifescope_key(lifescope_container: Container) -> None:
+    """What all keys as fixtures need; see `pytest_generate_tests`."""
+
+
 _BASE = pytest.StashKey[object]()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Where one app runs for several tests, see that a test gets the right one."""
+    if _run_per("", metafunc.config) != "function":
+        if "_lifescope_key" in metafunc.fixturenames:
+            _start_first(metafunc)
+        if "_lifescope_variant" in metafunc.fixturenames:
+            _tell_variants_apart(metafunc)
+
+
+def _start_first(metafunc: pytest.Metafunc) -> None:
+    """Have the app started before any fixture that may be a narrower one is set up.
+
+    Keys as fixtures find out late in which event loop there has to be an app. Started by them,
+    it would have, and keep, the overrides of the test that happens to be the first.
+    """
+    known = metafunc.definition._fixtureinfo.name2fixturedefs
+    run = f"_lifescope_{_kind_of(metafunc.definition)}_run"
+    names = metafunc.fixturenames
+    if run not in names:
+        narrower = drivers.SCOPES[: drivers.SCOPES.index(_run_per("", metafunc.config))]
+        first = [n for n in names if n not in known or known[n][-1].scope in narrower]
+        names.insert(names.index(first[0]) if first else len(names), run)
+
+
+def _tell_variants_apart(metafunc: pytest.Metafunc) -> None:
     """See that a module with an app or replacements of its own does not get what is cached.
 
-    pytest would go on with the app that runs, if that has a wider scope: a fixture is set up
-    again for another parameter, but not for another definition of what it depends on. So where
-    there are other definitions, they are a parameter; one that does not show.
+    pytest would go on with the app that runs: a fixture is set up again for another parameter,
+    but not for another definition of what it depends on. So where there are other definitions,
+    they are a parameter; one that does not show.
     """
     config = metafunc.config
-    if "_lifescope_variant" not in metafunc.fixturenames or _run_per("", config) == "function":
-        return
     known = metafunc.definition._fixtureinfo.name2fixturedefs
-    variant = tuple(
-        known[name][-1] for name in ("lifescope_app", "lifescope_replacements") if name in known
-    )
+    variant = tuple(known[name][-1] for name in ("lifescope_app", "lifescope_replacements"))
     if variant != config.stash.setdefault(_BASE, variant) and hasattr(pytest, "HIDDEN_PARAM"):
         metafunc.parametrize(
             "_lifescope_variant", [variant], indirect=True, ids=[pytest.HIDDEN_PARAM]

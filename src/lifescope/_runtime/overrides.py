@@ -42,6 +42,7 @@ class Layer:
         ready: Key to object.
         is_local: It holds for the context in which it was entered.
         engines: Whose they are.
+        is_over: It has ended; contexts that have inherited it may still have it.
     """
 
     def __init__(self, engines: "Engines", replacements: Mapping[Key, Any], *, local: bool) -> None:
@@ -49,6 +50,7 @@ class Layer:
         self.replaced = {key: declaration_of(value) for key, value in replacements.items()}
         self.ready = {key: replacements[key] for key, own in self.replaced.items() if own is None}
         self.is_local = local
+        self.is_over = False
 
     @property
     def shape(self) -> _Shape:
@@ -114,7 +116,7 @@ class Engines:
 
     def _in_force(self) -> list[Layer]:
         local = [each for each in LOCAL.get() if isinstance(each, Layer) and each.engines is self]
-        return [*self._layers, *local]
+        return [*self._layers, *(each for each in local if not each.is_over)]
 
     def layer(self, replacements: Mapping[Key, Any], *, local: bool) -> Layer:
         """What *replacements* are, checked to fit into the graph as it is now.
@@ -146,6 +148,7 @@ class Engines:
     def pop(self, layer: Layer) -> list[tuple[Overlays, list[OverlayScope]]]:
         """End exactly *layer*, whatever has been put in force since; what then has to be closed."""
         with self._lock:
+            layer.is_over = True
             LOCAL.set(tuple(other for other in LOCAL.get() if other is not layer))
             self._layers = [other for other in self._layers if other is not layer]
             return [

@@ -113,9 +113,9 @@ async def _outcome(function: Callable[[], Awaitable[T]]) -> tuple[T | None, Exce
 # --- which one ------------------------------------------------------------------------------
 
 
-def is_async(request: pytest.FixtureRequest) -> bool:
-    """Whether the test for which a fixture is asked is async."""
-    function: Any = request._pyfuncitem.obj
+def is_async(test: Any) -> bool:
+    """Whether *test*, an item of pytest, is async."""
+    function: Any = test.obj
     inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
     return inspect.iscoroutinefunction(inner)
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast, overload
 import pytest
 from typing_extensions import TypeForm
 
-from lifescope import Container
+from lifescope import Container, LifescopeError
 from lifescope._model.keys import as_key
 from lifescope._runtime import loops
 from lifescope._runtime.overrides import Override
@@ -55,9 +55,12 @@ class LifescopeOverride:
             RuntimeError: The test has been given something already that needs the key.
         """
         __tracebackhide__ = True
-        if local and is_async(self._request) and loops.loop_token() is None:
+        if local and is_async(self._request.node) and loops.loop_token() is None:
             pytest.fail("local=True is for calls inside an async test, not for fixtures of it")
-        override = self._container.override(key, *replacement, local=local)
+        try:
+            override = self._container.override(key, *replacement, local=local)
+        except LifescopeError as error:
+            raise error.with_traceback(None) from error.__cause__  # the test's line counts
         keys = [as_key(form) for form in (key if not replacement else [key])]
         around = self._scopes()
         for scopes in around:
