@@ -154,7 +154,7 @@ class Container:
             start_on_request=start_on_request,
             is_failure=is_failure,
         )
-        return Root(self._engines.current, app_factory, settings)
+        return Root(self, self._engines.current, app_factory, settings)
 
     def open(self, values: Mapping[Any, Any] | None = None) -> Opening:
         """Open an app scope: `async with container.open() as scope:`; for workers and scripts.

@@ -258,15 +258,6 @@ def override_unknown() -> None:
 
 
 @program
-async def override_late() -> None:
-    """I02: The app scope is open."""
-    container = Container(provider(Session, scope="app"))
-    async with container.open():
-        with container.override(Session, SECRET):
-            pass
-
-
-@program
 def unused() -> None:
     """C17: Nobody asks for it; `lifescope check --strict` says so."""
 

@@ -31,11 +31,19 @@ class Root:
     a global of a module; each lifespan has an app scope of its own. Usually the server runs the
     lifespan. `lifespan` is for an outer app in which this one is mounted, `factory` for
     programs and for servers that accept an app as a context manager.
+
+    Attributes:
+        container: The container that made it.
     """
 
     def __init__(
-        self, in_force: Callable[[], InForce], app_factory: Any, settings: Settings
+        self,
+        container: object,
+        in_force: Callable[[], InForce],
+        app_factory: Any,
+        settings: Settings,
     ) -> None:
+        self.container = container
         self._in_force = in_force
         self._factory = AppFactory(app_factory)
         self._settings = settings

@@ -96,11 +96,12 @@ class Overlays:
     Those for everybody are above each other, and those for one context above these.
 
     Attributes:
+        app: The app scope.
         listeners: Called when another one, or none, is in force for everybody.
     """
 
     def __init__(self, app: OpenScope) -> None:
-        self._app = app
+        self.app = app
         self._for_all: list[tuple[object, OverlayScope]] = []
         self._local: dict[object, _Local] = {}
         self._ending: list[OverlayScope] = []
@@ -110,7 +111,7 @@ class Overlays:
     @property
     def has_crashed(self) -> bool:
         """Whether a task of a provider has failed, in the app scope or above it."""
-        return self._app.crashed is not None
+        return self.app.crashed is not None
 
     @property
     def has_local(self) -> bool:
@@ -131,11 +132,11 @@ class Overlays:
 
     def for_all(self) -> OpenScope:
         """The same where no context counts."""
-        return self._for_all[-1][1] if self._for_all else self._app
+        return self._for_all[-1][1] if self._for_all else self.app
 
     def running(self) -> list[Running]:
         """The work in the app scope, and in all that is or was above it."""
-        scopes = [self._app, *self._all(), *self._ending]
+        scopes = [self.app, *self._all(), *self._ending]
         return [scope.running for scope in scopes if scope._state is State.OPEN]
 
     def _all(self) -> list[OverlayScope]:
@@ -213,7 +214,7 @@ class Overlays:
 
     def _changed(self) -> None:
         is_alone = not self._for_all and not self._local
-        self._app.__class__ = _plain(self._app) if is_alone else _redirecting(self._app)
+        self.app.__class__ = _plain(self.app) if is_alone else _redirecting(self.app)
         for listener in self.listeners:
             listener()
 
@@ -224,7 +225,7 @@ class Overlays:
 
         Raises what the releases raise.
         """
-        loop = self._app.loop
+        loop = self.app.loop
         if loops.loop_token() is loop:
             await self._close(ended)
         elif loops.is_running(loop):
@@ -246,11 +247,11 @@ class Overlays:
 
     def close_soon(self, ended: list[OverlayScope]) -> None:
         """The same where nobody can wait for it: in the app's event loop, as soon as it can."""
-        if loops.loop_token() is self._app.loop:
+        if loops.loop_token() is self.app.loop:
             self._close_soon_here(ended)
             return
         with suppress(RuntimeError):  # the event loop has ended, and nobody closes anything in it
-            loops.call_in(self._app.loop, partial(self._close_soon_here, ended))
+            loops.call_in(self.app.loop, partial(self._close_soon_here, ended))
 
     def _close_soon_here(self, ended: list[OverlayScope]) -> None:
         left = [overlay for overlay in ended if not overlay.close_at_once(None)]

@@ -123,6 +123,11 @@ class Engines:
         base = Engine(graph, self._values, container, self.observers, self._asked)
         self._base = _Setup(base, graph.declared, self._values)
 
+    @property
+    def declared(self) -> Sequence[Provider]:
+        """The providers, without any override."""
+        return self._base.declared
+
     def current(self) -> InForce:
         """With what an app scope is opened now, from here."""
         with self._lock:
@@ -292,6 +297,10 @@ class Override:
         unused = [] if any(error) else self._engines.unused(layer)
         _close_soon(self._engines.pop(layer))
         self._warn(unused)
+
+    def end(self) -> "list[_Ended]":
+        """End them; what then has to be closed, by whoever calls this."""
+        return self._engines.pop(self._innermost())
 
     async def __aenter__(self) -> Self:
         """Put the replacements in force."""
