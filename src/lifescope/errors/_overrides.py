@@ -47,7 +47,7 @@ class UnknownOverrideError(OverrideError, LookupError, code="LS401"):
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class DuplicateOverrideError(OverrideError, ValueError, code="LS403"):
+class DuplicateOverrideError(OverrideError, ValueError, code="LS402"):
     """Raised when one override has two replacements for one key.
 
     Attributes:
@@ -67,7 +67,7 @@ class DuplicateOverrideError(OverrideError, ValueError, code="LS403"):
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class MissingMemberError(LifescopeError, code="LS404"):
+class MissingMemberError(LifescopeError, code="LS403"):
     """Raised when a partial fake is asked for a member that it was not given.
 
     It is no AttributeError, so that `hasattr` does not take the member for one that is not there.
@@ -89,7 +89,7 @@ class MissingMemberError(LifescopeError, code="LS404"):
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class UnknownMemberError(LifescopeError, TypeError, code="LS405"):
+class UnknownMemberError(LifescopeError, TypeError, code="LS404"):
     """Raised when a partial fake is given a member that its class does not have.
 
     Attributes:
@@ -110,7 +110,7 @@ class UnknownMemberError(LifescopeError, TypeError, code="LS405"):
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class WrongMemberError(LifescopeError, TypeError, code="LS406"):
+class WrongMemberError(LifescopeError, TypeError, code="LS405"):
     """Raised when what a partial fake is given for a method cannot be called as the method is.
 
     Attributes:
@@ -129,7 +129,7 @@ class WrongMemberError(LifescopeError, TypeError, code="LS406"):
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class OpenScopesError(LifescopeError, AssertionError, code="LS407"):
+class OpenScopesError(LifescopeError, AssertionError, code="LS406"):
     """Raised by `lifescope.testing.assert_no_open_scopes` when scopes are open.
 
     Attributes:
