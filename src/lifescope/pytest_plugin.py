@@ -12,6 +12,7 @@ import pytest
 from typing_extensions import TypeForm
 
 from lifescope import Container
+from lifescope._model.keys import as_key
 from lifescope._under_test import drivers
 from lifescope._under_test.overriding import LifescopeOverride
 from lifescope._under_test.runs import Run, container_of, running
@@ -58,7 +59,7 @@ def lifescope_fixture(
         scopes = request.getfixturevalue(f"_lifescope_{kind}_scopes_{request.scope}")
         return scopes.give(key, request.fixturename)
 
-    give.__doc__ = f"{key}, from the app under test."
+    give.__doc__ = f"{as_key(key)}, from the app under test."
     return cast("Callable[..., T]", pytest.fixture(scope=scope, name=name, autouse=autouse)(give))
 
 

@@ -472,3 +472,22 @@ async def test_threads() -> None:
     with shop.container.override(Mailer, Fake()):
         in_a_thread()
     assert found == [0, 1]
+
+
+async def test_local_has_ended_for_those_who_inherited_it() -> None:
+    """I03: A task that goes on after the block opens app scopes without it."""
+    shop = Shop()
+    ended = anyio.Event()
+    opened: list[Mailer] = []
+
+    async def later() -> None:
+        await ended.wait()
+        async with shop.container.open() as app:
+            opened.append(await app.get(Mailer))
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            async with shop.container.override(Mailer, Fake(), local=True):
+                tasks.start_soon(later)
+            ended.set()
+    assert [type(each) for each in opened] == [Mailer]

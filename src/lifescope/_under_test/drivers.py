@@ -117,6 +117,8 @@ def is_async(test: Any) -> bool:
     """Whether *test*, an item of pytest, is async."""
     function: Any = test.obj
     inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
+    if test.get_closest_marker("asyncio") is not None:
+        inner = inspect.unwrap(inner)  # while it runs, pytest-asyncio has wrapped it
     return inspect.iscoroutinefunction(inner)
 
 
@@ -205,8 +207,8 @@ _OURS = (
 
 
 def _as_called_directly(error: Exception) -> Exception:
-    """*error* with a traceback that begins where the user's code does."""
+    """*error* with a traceback that begins where the user's code does, if it gets there."""
     step: TracebackType | None = error.__traceback__
     while step is not None and step.tb_frame.f_code.co_filename.startswith(_OURS):
         step = step.tb_next
-    return error.with_traceback(step) if step is not None else error
+    return error.with_traceback(step)
