@@ -22,8 +22,9 @@ from lifescope._model.scopes import TRANSIENT, ScopeOrder
 from lifescope._runtime.binding import find_scope
 from lifescope._runtime.exits import GRACE
 from lifescope._runtime.opening import Opening
-from lifescope._runtime.overrides import Engines, Override, by_key, value_provider
+from lifescope._runtime.overrides import Engines, Override, by_key
 from lifescope._runtime.running import DRAIN
+from lifescope._runtime.setups import value_provider
 
 __all__ = ["Container"]
 

@@ -296,7 +296,7 @@ def _filled_from_thread(scope: OpenScope, filler: Filler) -> Generator[dict[str,
 @contextmanager
 def _opened_from_thread(scope: OpenScope) -> Generator[OpenScope]:
     """A "call" scope around code in a worker thread; opened and closed in the event loop."""
-    opening = Opening(scope._engine.alone, scope, CALL, {}, in_own_task=False)
+    opening = Opening(scope._inside.alone, scope, CALL, {}, in_own_task=False)
     loop = scope.loop_token()
     inner = from_thread.run(opening.__aenter__, token=loop)
     token = current.set(inner)  # the loop's task has bound it in its own context only

@@ -72,7 +72,7 @@ class Live:
         return self._entrance(self._overlays.in_force())
 
     def _entrance(self, target: OpenScope) -> "Entrance":
-        engine = target._engine
+        engine = target._inside
         needs_guard = engine.releases_in_requests or self._is_trio
         return Entrance(
             target,

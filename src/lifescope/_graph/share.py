@@ -7,7 +7,7 @@ from lifescope._graph import generics
 from lifescope._graph.graph import Graph
 from lifescope._model.provider import Kind, Provider
 
-__all__ = ["beneath", "shared"]
+__all__ = ["affected", "beneath", "shared"]
 
 
 def shared(
@@ -21,9 +21,9 @@ def shared(
         declared: In their order.
         replaced: Those among them that are replacements.
     """
-    affected = _affected(graph, replaced)
+    again = affected(graph, replaced)
     for provider in declared:
-        is_alone = provider.scope == graph.scopes.widest and provider not in affected
+        is_alone = provider.scope == graph.scopes.widest and provider not in again
         if is_alone and not _depends_on_arguments(provider):
             yield dataclasses.replace(
                 provider,
@@ -49,21 +49,30 @@ def beneath(provider: Provider, graph: Graph) -> Provider:
     return found
 
 
-def _affected(graph: Graph, replaced: Collection[Provider]) -> set[Provider]:
+def affected(
+    graph: Graph, replaced: Collection[Provider], *, besides: Collection[Provider] = ()
+) -> set[Provider]:
+    """*replaced*, and all that needs it, in however many steps; but for *besides*, and what
+    needs only that.
+    """
     askers: dict[Provider, list[Provider]] = {}
     for asker, edges in graph.index.edges.items():
         for edge in edges:
             if edge.provider is not None:
                 askers.setdefault(edge.provider, []).append(asker)
-    affected = set(replaced)
-    left = list(affected)
+    found = set(replaced)
+    left = list(found)
     while left:
-        new = [asker for asker in askers.get(left.pop(), ()) if asker not in affected]
-        affected.update(new)
+        new = [
+            asker
+            for asker in askers.get(left.pop(), ())
+            if asker not in found and asker not in besides
+        ]
+        found.update(new)
         left += new
     # An open generic has its needs in a sample, and is itself in no edge.
-    targets = {id(sample.target) for sample in graph.index.samples if sample in affected}
-    return affected.union(p for p in graph.declared if id(p.target) in targets)
+    targets = {id(sample.target) for sample in graph.index.samples if sample in found}
+    return found.union(p for p in graph.declared if id(p.target) in targets)
 
 
 def _depends_on_arguments(provider: Provider) -> bool:

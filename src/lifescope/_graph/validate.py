@@ -30,6 +30,7 @@ def build(
     *,
     is_complete: bool = True,
     undecorated: Collection[Key] = (),
+    is_checked: bool = False,
 ) -> tuple[Graph, list[errors.GraphError]]:
     """The graph of *declared*, and everything that is wrong with it.
 
@@ -39,14 +40,21 @@ def build(
         is_complete: False if there are providers whose key is not known; what seems to be
             missing may be what they provide, and is not reported.
         undecorated: Keys that decorators leave alone.
+        is_checked: It is known that nothing is wrong.
     """
-    known, problems = _with_known_scope(declared, scopes)
-    kept, duplicates = _one_per_key(known)
+    problems: list[errors.GraphError] = []
+    duplicates: list[errors.GraphError] = []
+    kept = declared
+    if not is_checked:
+        known, problems = _with_known_scope(declared, scopes)
+        kept, duplicates = _one_per_key(known)
     index = Index(kept, scopes, undecorated)
     connected = index.connect()
     making = [provider for provider in connected if provider not in index.samples]
     graph = Graph(scopes, tuple(kept), tuple(making), index)
-    return graph, [*problems, *duplicates, *_problems(graph, connected, is_complete)]
+    if not is_checked:
+        problems += [*duplicates, *_problems(graph, connected, is_complete)]
+    return graph, problems
 
 
 def edge_for(graph: Graph, parameter: Parameter) -> Edge | None:

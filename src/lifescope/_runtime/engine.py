@@ -72,6 +72,7 @@ class Engine:
         observers: Who listens to the scopes of the container.
         asked: The keys that somebody has asked its scopes for, or may ask for; more are added.
         overridden: Keys whose provider was replaced by an override.
+        slot_of: The attributes that objects have in scopes that are not of this engine.
 
     Attributes:
         origin: What whoever has made it knows about it.
@@ -88,11 +89,12 @@ class Engine:
         observers: Observers,
         asked: set[Key],
         overridden: Collection[Key] = (),
+        slot_of: Callable[[Provider], str | None] | None = None,
     ) -> None:
         self.graph = graph
         self.observers = observers
         self.asked = asked
-        self.slots = Slots(graph.providers, self._add_slot)
+        self.slots = Slots(graph.providers, self._add_slot, slot_of)
         self.handed_in = HandedIn(graph, self.slots, ready, overridden)
         self._alone = InForce(self, {})
         self._classes: dict[str, type[OpenScope]] = {}
@@ -256,6 +258,19 @@ class Engine:
         overlay: OverlayScope = cls(base)
         self.handed_in.start(overlay, ready)
         return overlay
+
+    @property
+    def app_class(self) -> type[OpenScope]:
+        """The class of its app scopes."""
+        return self._classes[self.graph.scopes.widest]
+
+    def is_of(self, cls: type[OpenScope]) -> None:
+        """Have its app scopes be of *cls*, another engine's, which has most of the slots."""
+        for provider in self.graph.providers:
+            slot = self.slots[provider]
+            if provider.scope == self.graph.scopes.widest and not hasattr(cls, slot):
+                setattr(cls, slot, MISSING)
+        self._classes[self.graph.scopes.widest] = cls
 
     def _open_app(self, name: str, ready: Mapping[Key, Any]) -> OpenScope:
         # Without a task of its own: whoever asks, context managers get owner tasks.
@@ -457,6 +472,7 @@ class Engine:
             "name": name,
             "container": container,
             "_engine": self,
+            "_inside": self,
             "_resolvers": {},
             **slots,
         }

@@ -325,7 +325,7 @@ class _Redirecting(OpenScope):
 
     def open(self, name: str | None = None, *, values: Any = None) -> "Opening":
         target = _in_force(self)
-        return target._engine.opening(target, name, values or {}, sys._getframe(1))
+        return target._inside.opening(target, name, values or {}, sys._getframe(1))
 
     async def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         target = _in_force(self)

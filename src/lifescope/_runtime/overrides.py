@@ -1,9 +1,7 @@
 """Overrides: replacements of providers, and the engine that is in force with them."""
 
-import dataclasses
 import functools
 import inspect
-import threading
 import warnings
 import weakref
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
@@ -12,14 +10,11 @@ from functools import partial
 from typing import Any, Self, TypeVar, cast
 
 from lifescope import errors
-from lifescope._declare.registry import declaration_of, read
+from lifescope._declare.registry import declaration_of
 from lifescope._graph.graph import Graph
-from lifescope._graph.share import shared
 from lifescope._graph.suggest import suggest
-from lifescope._graph.validate import build
-from lifescope._model.keys import Key, as_key, list_of
+from lifescope._model.keys import Key, as_key
 from lifescope._model.names import Place, spell
-from lifescope._model.provider import Declaration, Kind, Provider
 from lifescope._model.scopes import ScopeOrder
 from lifescope._runtime.engine import Engine, InForce
 from lifescope._runtime.exits import report
@@ -27,24 +22,18 @@ from lifescope._runtime.loops import is_cancellation
 from lifescope._runtime.observing import Observers
 from lifescope._runtime.overlays import LOCAL, Overlays, OverlayScope, overlays_of
 from lifescope._runtime.scope import OpenScope
+from lifescope._runtime.setups import Replaced, Setups
 
 __all__ = [
     "Engines",
     "Override",
     "UnusedOverrideWarning",
     "by_key",
-    "checked",
-    "value_provider",
 ]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_Shape = frozenset[tuple[Key, Declaration | None]]
-
 _Ended = tuple[Overlays, list[OverlayScope]]
 """Overlays that have ended, and what they were above."""
-
-_MOST_KEPT = 64
-"""Engines with overrides, for each engine without: the oldest goes first."""
 
 
 class UnusedOverrideWarning(UserWarning):
@@ -63,8 +52,8 @@ class Layer:
     """The replacements of one override, while it is entered.
 
     Attributes:
-        replaced: Key to the declaration of a provider, or to None for an object. Of two layers
-            that are equal here, only the objects differ: one engine does for both.
+        replaced: What is replaced. Of two layers that are equal here, only the objects differ:
+            one engine does for both.
         ready: Key to object.
         is_local: It holds for the context in which it was entered.
         engines: Whose they are.
@@ -73,33 +62,10 @@ class Layer:
 
     def __init__(self, engines: "Engines", replacements: Mapping[Key, Any], *, local: bool) -> None:
         self.engines = engines
-        self.replaced = {key: declaration_of(value) for key, value in replacements.items()}
+        self.replaced: Replaced = {key: declaration_of(each) for key, each in replacements.items()}
         self.ready = {key: replacements[key] for key, own in self.replaced.items() if own is None}
         self.is_local = local
         self.is_over = False
-
-    @property
-    def shape(self) -> _Shape:
-        """What tells its engine from others."""
-        return frozenset(self.replaced.items())
-
-
-class _Setup:
-    """An engine, and those that are the same but for some overrides.
-
-    Attributes:
-        declared: The providers, none of them shared with an app scope below.
-        ready: The keys of objects that are there already.
-    """
-
-    def __init__(
-        self, engine: Engine, declared: Sequence[Provider], ready: Collection[Key]
-    ) -> None:
-        self.engine = engine
-        self.declared = declared
-        self.ready = ready
-        self.others: dict[tuple[_Shape, bool], _Setup] = {}
-        engine.origin = self
 
 
 class Engines:
@@ -112,16 +78,17 @@ class Engines:
     def __init__(
         self, graph: Graph, values: Mapping[Key, Any], scopes: ScopeOrder, container: object
     ) -> None:
-        self._scopes = scopes
         self._values = dict(values)
-        self._container = container
         self._apps: weakref.WeakSet[OpenScope] = weakref.WeakSet()
-        self.observers = Observers()
-        self._lock = threading.RLock()
+        self._setups = Setups(scopes, container)
+        self._lock = self._setups.lock
         self._layers: list[Layer] = []
-        self._asked: set[Key] = set()
-        base = Engine(graph, self._values, container, self.observers, self._asked)
-        self._base = _Setup(base, graph.declared, self._values)
+        self._base = self._setups.first(graph, self._values)
+
+    @property
+    def observers(self) -> Observers:
+        """Who listens."""
+        return self._setups.observers
 
     @property
     def declared(self) -> Sequence[Provider]:
@@ -137,7 +104,7 @@ class Engines:
                 return InForce(self._base.engine, self._values, opened)
             setup, ready = self._base, dict(self._values)
             for layer in layers:
-                setup = self._other(setup, layer, is_above=False)
+                setup = self._setups.whole(setup, layer.replaced)
                 ready = {k: v for k, v in ready.items() if k not in layer.replaced} | layer.ready
             return InForce(setup.engine, ready, opened)
 
@@ -159,14 +126,14 @@ class Engines:
             UnknownOverrideError: Nothing provides one of the keys.
             GraphError: A replacement does not fit into the graph.
         """
-        engine = self.current().engine
+        graph = self._base.engine.graph
         for key in replacements:
-            if engine.graph.find(key) is None:
-                suggestions = suggest(key, engine.graph.declared)
+            if graph.find(key) is None:
+                suggestions = suggest(key, graph.declared)
                 raise errors.UnknownOverrideError(key=key, suggestions=suggestions)
         layer = Layer(self, replacements, local=local)
-        with self._lock:
-            self._other(engine.origin, layer, is_above=False)
+        if any(layer.replaced.values()):  # objects need nothing, and fit everywhere
+            self._setups.whole(self.current().engine.origin, layer.replaced)
         return layer
 
     def push(self, layer: Layer) -> list[_Ended]:
@@ -183,7 +150,7 @@ class Engines:
             for app in apps:  # before anything is changed
                 overlays = overlays_of(app)
                 above = overlays.in_force() if layer.is_local else overlays.for_all()
-                self._other(above._engine.origin, layer, is_above=True)
+                self._setups.above(above, layer.replaced)
             if layer.is_local:
                 LOCAL.set((*_local(), layer))
             else:
@@ -222,7 +189,7 @@ class Engines:
 
     def _is_asked_for(self, key: Key, engine: Engine) -> bool:
         provider = engine.graph.find(key)
-        if key in self._asked or provider is None or provider.eager:
+        if key in self._setups.asked or provider is None or provider.eager:
             return True
         edges = engine.graph.index.edges
         return any(
@@ -235,32 +202,7 @@ class Engines:
 
     def _above(self, layer: Any, base: OpenScope) -> OverlayScope:
         """An overlay above *base*, an app scope, in which *layer* holds."""
-        setup = self._other(base._engine.origin, layer, is_above=True)
-        return setup.engine.open_above(base, layer.ready)
-
-    def _other(self, setup: _Setup, layer: Layer, *, is_above: bool) -> _Setup:
-        """*setup* with *layer*; all of it, or what is *above* an app scope of that."""
-        found = setup.others.get((layer.shape, is_above))
-        if found is None:
-            while len(setup.others) >= _MOST_KEPT:  # fakes that are local functions
-                del setup.others[next(iter(setup.others))]
-            found = self._make(setup, layer, is_above=is_above)
-            setup.others[layer.shape, is_above] = found
-        return found
-
-    def _make(self, setup: _Setup, layer: Layer, *, is_above: bool) -> _Setup:
-        replacing = [_replacement(key, own, self._scopes) for key, own in layer.replaced.items()]
-        declared = [*_without(setup.declared, layer.replaced), *replacing]
-        ready = {*layer.ready, *(key for key in setup.ready if key not in layer.replaced)}
-        undecorated = {*setup.engine.graph.overridden, *layer.replaced}
-        graph = checked(declared, self._scopes, undecorated)
-        if is_above:
-            pairs = zip(setup.declared, setup.engine.graph.declared, strict=True)
-            twins = {id(provider): below for provider, below in pairs}
-            over = [*shared(graph, declared, replacing)]
-            graph = checked([_on(each, twins) for each in over], self._scopes, undecorated)
-        engine = Engine(graph, ready, self._container, self.observers, self._asked, undecorated)
-        return _Setup(engine, declared, ready)
+        return self._setups.above(base, layer.replaced).open_above(base, layer.ready)
 
 
 class Override:
@@ -423,57 +365,3 @@ def by_key(replacements: Mapping[Any, Any]) -> dict[Key, Any]:
         if len(forms) > 1:
             raise errors.DuplicateOverrideError(key=key, spelled=forms)
     return {as_key(form): each for form, each in replacements.items()}
-
-
-def checked(providers: list[Provider], scopes: ScopeOrder, replaced: Collection[Key]) -> Graph:
-    """The graph of *providers*; what is replaced is not decorated.
-
-    Raises:
-        GraphError: It has problems.
-    """
-    graph, problems = build(providers, scopes, undecorated=replaced)
-    if problems:
-        raise errors.GraphError.of(problems)
-    return graph
-
-
-def value_provider(key: Key, scopes: ScopeOrder) -> Provider:
-    """A provider for an object that is there already; it is never released."""
-    return Provider((key,), scopes.widest, Kind.VALUE, type(None))
-
-
-def _replacement(key: Key, declaration: Declaration | None, scopes: ScopeOrder) -> Provider:
-    """The provider for *key* that is declared; without a declaration, for an object."""
-    if declaration is None:
-        return value_provider(key, scopes)
-    providers, problems = read([dataclasses.replace(declaration, provides=(key,), name=None)])
-    if problems:
-        raise errors.GraphError.of(problems)
-    # A fake need not be what its annotation says, if the test says that it stands for the key.
-    return dataclasses.replace(
-        providers[0], keys=(key,), replace=False, decorate=False, many=False, result=None
-    )
-
-
-def _on(provider: Provider, twins: Mapping[int, Provider]) -> Provider:
-    """A shared provider, so that it stands for the one in the graph of the app scope below."""
-    if provider.kind is not Kind.SHARED:
-        return provider
-    return dataclasses.replace(provider, leads_to=twins[id(provider.leads_to)])
-
-
-def _asked_as(provider: Provider, key: Key) -> Key:
-    """The key under which others ask: a contribution is a part of a list."""
-    return list_of(key) if provider.many else key
-
-
-def _without(providers: Sequence[Provider], replaced: Collection[Key]) -> list[Provider]:
-    """*providers* without the replaced keys; one with several keys keeps the others."""
-    kept: list[Provider] = []
-    for provider in providers:
-        keys = tuple(key for key in provider.keys if _asked_as(provider, key) not in replaced)
-        if keys == provider.keys:
-            kept.append(provider)
-        elif keys:
-            kept.append(dataclasses.replace(provider, keys=keys))
-    return kept

@@ -63,6 +63,7 @@ class OpenScope:
     name: ClassVar[str]
     container: ClassVar[object]
     _engine: ClassVar["Engine"]
+    _inside: ClassVar["Engine"]
     _resolvers: ClassVar[dict[Any, Callable[[Any], Awaitable[Any]]]]
 
     outside: "OpenScope | None" = None
@@ -172,7 +173,7 @@ class OpenScope:
             SuppliedValueError: The values are not the declared ones.
             ScopeClosedError: This scope has ended.
         """
-        return self._engine.opening(self, name, values or {}, sys._getframe(1))
+        return self._inside.opening(self, name, values or {}, sys._getframe(1))
 
     async def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call *fn*, sync or async, with every parameter that is not passed filled from here.
@@ -270,6 +271,10 @@ class OpenScope:
     def in_force(self) -> "OpenScope":
         """The scope to ask instead: where overrides are in force, an app scope is not it."""
         return self
+
+    def maker_of(self, engine: "Engine", provider: Provider) -> "tuple[Engine, Provider]":
+        """What makes here one more of what *provider* of *engine* makes."""
+        return engine, provider
 
     # --- for generated code ---------------------------------------------------------------
 
