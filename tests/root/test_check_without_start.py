@@ -15,6 +15,7 @@ from lifescope import (
     Inject,
     MissingProviderError,
     NeverFilledError,
+    UnusedOverrideWarning,
     UnusedProviderError,
     inject,
     provider,
@@ -148,7 +149,10 @@ def test_override_of_what_is_decorated() -> None:
 
     container = Container(make_a, louder, spare)
     root = container.asgi(serving(ask_a))
-    with container.override({A: make_a, Spare: spare}):
+    with (
+        pytest.warns(UnusedOverrideWarning, match="Spare"),
+        container.override({A: make_a, Spare: spare}),
+    ):
         root.check(strict=True)
 
 

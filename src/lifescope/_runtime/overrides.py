@@ -15,6 +15,7 @@ from lifescope._graph.graph import Graph
 from lifescope._graph.suggest import suggest
 from lifescope._model.keys import Key, as_key
 from lifescope._model.names import Place, spell
+from lifescope._model.provider import Provider
 from lifescope._model.scopes import ScopeOrder
 from lifescope._runtime.engine import Engine, InForce
 from lifescope._runtime.exits import report
