@@ -74,7 +74,8 @@ class LifescopeOverride:
     def _scopes(self, *, of_test: bool = False) -> list[Scopes]:
         """What is open for the test, and for the class, module and so on that it is in."""
         chain = [self._request.node] if of_test else self._request.node.listchain()
-        return [scopes for node in chain for scopes in node.stash.get(SCOPES_OF, list[Scopes]())]
+        known = [node.stash.get(SCOPES_OF, list[Scopes]()) for node in chain]
+        return [scopes for each in known for scopes in each]
 
     def end(self) -> None:
         """End the overrides: after the scopes that are open for the test, if there are any."""
