@@ -13,7 +13,7 @@ from lifescope._model.keys import as_key
 from lifescope._runtime import loops
 from lifescope._runtime.overrides import Override
 from lifescope._under_test.drivers import is_async
-from lifescope._under_test.runs import RUNS
+from lifescope._under_test.runs import RUNS, Run
 from lifescope._under_test.scopes import SCOPES_OF, Scopes
 
 __all__ = ["LifescopeOverride"]
@@ -94,11 +94,10 @@ class LifescopeOverride:
 
     def _end_one(self, override: Override) -> None:
         """End it, and wait until everything is released, in whichever event loop it lives."""
+        runs = self._request.config.stash.get(RUNS, list[Run]())
+        drivers = {run.scope: run.driver for run in runs}
         with ExitStack() as stack:
             for overlays, ended in override.end():
-                drivers = {
-                    run.scope: run.driver for run in self._request.config.stash.get(RUNS, [])
-                }
                 driver = drivers.get(overlays.app)
                 if driver is None:
                     overlays.close_soon(ended)
