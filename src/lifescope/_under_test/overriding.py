@@ -13,7 +13,7 @@ from lifescope._model.keys import as_key
 from lifescope._runtime import loops
 from lifescope._runtime.overrides import Override
 from lifescope._under_test.drivers import is_async
-from lifescope._under_test.runs import RUNS
+from lifescope._under_test.runs import RUNS, Run
 from lifescope._under_test.scopes import SCOPES_OF, Scopes
 
 __all__ = ["LifescopeOverride"]
@@ -74,7 +74,8 @@ class LifescopeOverride:
     def _scopes(self, *, of_test: bool = False) -> list[Scopes]:
         """What is open for the test, and for the class, module and so on that it is in."""
         chain = [self._request.node] if of_test else self._request.node.listchain()
-        return [scopes for node in chain for scopes in node.stash.get(SCOPES_OF, list[Scopes]())]
+        known = [node.stash.get(SCOPES_OF, list[Scopes]()) for node in chain]
+        return [scopes for each in known for scopes in each]
 
     def end(self) -> None:
         """End the overrides: after the scopes that are open for the test, if there are any."""
@@ -93,11 +94,10 @@ class LifescopeOverride:
 
     def _end_one(self, override: Override) -> None:
         """End it, and wait until everything is released, in whichever event loop it lives."""
+        runs = self._request.config.stash.get(RUNS, list[Run]())
+        drivers = {run.scope: run.driver for run in runs}
         with ExitStack() as stack:
             for overlays, ended in override.end():
-                drivers = {
-                    run.scope: run.driver for run in self._request.config.stash.get(RUNS, [])
-                }
                 driver = drivers.get(overlays.app)
                 if driver is None:
                     overlays.close_soon(ended)
