@@ -1,6 +1,6 @@
 """An app with a graph of thirty providers, ten of them app-scoped."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -20,7 +20,7 @@ APP: dict[str, Sequence[str]] = {
     "Search": ("Http", "Cache"),
     "Catalogue": ("Database", "Search"),
 }
-"""App-scoped; each has a release."""
+"""App-scoped; each has a release. What the values of a mapping name is what each needs."""
 
 REQUEST: dict[str, Sequence[str]] = {
     "Session": ("Database",),
@@ -43,7 +43,7 @@ REQUEST: dict[str, Sequence[str]] = {
     "Reports": ("Session", "Metrics"),
     "Shop": ("Checkout", "Invoices", "Permissions"),
 }
-"""Request-scoped."""
+"""Request-scoped; the session has a release."""
 
 FORMS: dict[str, type] = {}
 FORMS |= {name: type(name, (), {}) for name in [*APP, *REQUEST, "Handler"]}
@@ -52,40 +52,30 @@ OVERRIDDEN = ("Clock", "Mailer", "Payments", "Search", "Cache", "Database", "Shi
 """What the tests replace, in turn."""
 
 
-def _annotated(function: Callable[..., Any], name: str, needs: Sequence[str], result: Any) -> Any:
-    """*function*, as if it had been written with these parameters."""
+def _function(name: str, needs: Sequence[str], *, is_released: bool) -> Any:
+    """A function that makes it, as if somebody had written it."""
     parameters = ", ".join(f"p{number}" for number in range(len(needs)))
-    names: dict[str, Any] = {"made": function}
-    is_async = "AsyncIterator" in str(result)
-    body = f"async for each in made({parameters}): yield each"
-    define = "async def" if is_async else "def"
-    line = body if is_async else f"return made({parameters})"
-    exec(f"{define} {name.lower()}({parameters}):\n    {line}", names)
+    lines = f"async def {name.lower()}({parameters}): yield Form()"
+    if not is_released:
+        lines = f"def {name.lower()}({parameters}): return Form()"
+    names: dict[str, Any] = {"Form": FORMS[name]}
+    exec(lines, names)
     written = names[name.lower()]
-    written.__annotations__ = {
-        **{f"p{number}": FORMS[need] for number, need in enumerate(needs)},
-        "return": result,
-    }
+    written.__annotations__ = {f"p{number}": FORMS[need] for number, need in enumerate(needs)}
+    form: Any = FORMS[name]
+    written.__annotations__["return"] = AsyncIterator[form] if is_released else form
     return written
-
-
-def _released(name: str) -> Any:
-    async def make(*_: Any) -> AsyncIterator[Any]:
-        yield FORMS[name]()
-
-    return _annotated(make, name, APP[name], AsyncIterator[FORMS[name]])  # type: ignore[name-defined]
-
-
-def _plain(name: str, needs: Sequence[str]) -> Any:
-    return _annotated(lambda *_: FORMS[name](), name, needs, FORMS[name])
 
 
 def make_container() -> Container:
     """A container that nobody has asked for anything."""
     return Container(
-        [provider(_released(name), scope="app") for name in APP],
-        [provider(_plain(name, needs), scope="request") for name, needs in REQUEST.items()],
-        provider(_plain("Handler", ("Shop",)), scope="call"),
+        [provider(_function(name, APP[name], is_released=True), scope="app") for name in APP],
+        [
+            provider(_function(name, needs, is_released=name == "Session"), scope="request")
+            for name, needs in REQUEST.items()
+        ],
+        provider(_function("Handler", ("Shop",), is_released=False), scope="call"),
     )
 
 

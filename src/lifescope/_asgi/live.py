@@ -75,9 +75,7 @@ class Live:
         engine = target._inside
         needs_guard = engine.releases_in_requests or self._is_trio
         return Entrance(
-            target,
-            engine.request_opener(),
-            self._is_below_a_cancel_scope if needs_guard else None,
+            target, engine.request_opener, self._is_below_a_cancel_scope if needs_guard else None
         )
 
     async def end_work(self, seconds: float) -> None:

@@ -11,19 +11,18 @@ __all__ = ["affected", "beneath", "shared"]
 
 
 def shared(
-    graph: Graph, declared: Sequence[Provider], replaced: Collection[Provider]
+    declared: Sequence[Provider], again: Collection[Provider], widest: str
 ) -> Iterator[Provider]:
-    """*declared*, with all that lives in the app scope and needs nothing that is *replaced*,
-    in however many steps, as providers of `Kind.SHARED`.
+    """*declared*, with all that lives in the app scope and is not made again, as providers of
+    `Kind.SHARED`.
 
     Args:
-        graph: Of *declared*, checked.
         declared: In their order.
-        replaced: Those among them that are replacements.
+        again: Those among them that are.
+        widest: The name of the app scope.
     """
-    again = affected(graph, replaced)
     for provider in declared:
-        is_alone = provider.scope == graph.scopes.widest and provider not in again
+        is_alone = provider.scope == widest and provider not in again
         if is_alone and not _depends_on_arguments(provider):
             yield dataclasses.replace(
                 provider,

@@ -99,6 +99,7 @@ class Engine:
         self._alone = InForce(self, {})
         self._classes: dict[str, type[OpenScope]] = {}
         self._overlay_class: type[OverlayScope] | None = None
+        self._shared_slots: Sequence[tuple[str, str]] | None = None
         self._by_mode: dict[tuple[str, Provider, Mode], _Function] = {}
         self._elsewhere: dict[Plan, _Function] = {}
         self._called: weakref.WeakKeyDictionary[Any, dict[Any, Filler]] = (
@@ -168,6 +169,7 @@ class Engine:
         scope.mark_level()
         return scope
 
+    @cached_property
     def request_opener(self) -> Callable[[OpenScope, object], OpenScope]:
         """What opens a request scope in an app scope, for a task that runs.
 
@@ -256,8 +258,20 @@ class Engine:
             widest = self._classes[self.graph.scopes.widest]
             cls = self._overlay_class = type("OpenScope", (OverlayScope, widest), {})
         overlay: OverlayScope = cls(base)
+        theirs, own = base.__dict__, overlay.__dict__
+        for below, slot in self._slots_below(base._engine):
+            if below in theirs:
+                own[slot] = theirs[below]
         self.handed_in.start(overlay, ready)
         return overlay
+
+    def _slots_below(self, base: "Engine") -> Sequence[tuple[str, str]]:
+        """The slots of what is shared: in app scopes of *base*, and in the overlays above them."""
+        if self._shared_slots is None:
+            shared = [p for p in self.graph.providers if p.kind is Kind.SHARED and p.leads_to]
+            pairs = ((base.slots.known(p.leads_to), self.slots[p]) for p in shared if p.leads_to)
+            self._shared_slots = [(below, slot) for below, slot in pairs if below is not None]
+        return self._shared_slots
 
     @property
     def app_class(self) -> type[OpenScope]:

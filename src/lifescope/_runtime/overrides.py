@@ -80,7 +80,8 @@ class Engines:
         self, graph: Graph, values: Mapping[Key, Any], scopes: ScopeOrder, container: object
     ) -> None:
         self._values = dict(values)
-        self._apps: weakref.WeakSet[OpenScope] = weakref.WeakSet()
+        self._apps: dict[int, weakref.ref[OpenScope]] = {}
+        self._wanted: set[Key] = set()
         self._setups = Setups(scopes, container)
         self._lock = self._setups.lock
         self._layers: list[Layer] = []
@@ -112,7 +113,7 @@ class Engines:
     def _opened(self, layers: Collection[Layer], app: OpenScope) -> None:
         """An app scope is open, with *layers*; maybe one more has been put in force meanwhile."""
         with self._lock:
-            self._apps.add(app)
+            self._apps = {id(each): weakref.ref(each) for each in (*self._open_apps(), app)}
             for layer in self._in_force():
                 if layer not in layers:
                     overlays_of(app).push(layer, self._above, local=layer.is_local)
@@ -189,17 +190,22 @@ class Engines:
         return keys
 
     def _is_asked_for(self, key: Key, engine: Engine) -> bool:
-        provider = engine.graph.find(key)
-        if key in self._setups.asked or provider is None or provider.eager:
+        if key in self._wanted or key in self._setups.asked:
             return True
+        provider = engine.graph.find(key)
         edges = engine.graph.index.edges
-        return any(
+        is_wanted = provider is None or bool(provider.eager)
+        is_wanted = is_wanted or any(
             asker.leads_to is provider or any(edge.provider is provider for edge in edges[asker])
             for asker in list(edges)
         )
+        if is_wanted and engine is self._base.engine:
+            self._wanted.add(key)
+        return is_wanted
 
     def _open_apps(self) -> list[OpenScope]:
-        return [app for app in self._apps if not app.closed]
+        found = (reference() for reference in self._apps.values())
+        return [app for app in found if app is not None and not app.closed]
 
     def _above(self, layer: Any, base: OpenScope) -> OverlayScope:
         """An overlay above *base*, an app scope, in which *layer* holds."""
@@ -226,7 +232,7 @@ class Override:
         self._place = place
         self._replacements = replacements
         self._local = local
-        engines.layer(replacements, local=local)
+        self._next: Layer | None = engines.layer(replacements, local=local)
         self._entered: list[Layer] = []
 
     def __enter__(self) -> Self:
@@ -260,7 +266,8 @@ class Override:
         self._warn(unused)
 
     def _begin(self) -> list[_Ended]:
-        layer = self._engines.layer(self._replacements, local=self._local)
+        layer = self._next or self._engines.layer(self._replacements, local=self._local)
+        self._next = None
         ended = self._engines.push(layer)
         self._entered.append(layer)
         return ended

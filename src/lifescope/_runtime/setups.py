@@ -122,14 +122,19 @@ class Setups:
         setup = below if isinstance(below, Setup) else below.setup
         declared, replacing = self._declared(setup, replaced)
         undecorated = {*setup.engine.graph.overridden, *replaced}
-        graph, problems = build(
-            declared, self.scopes, undecorated=undecorated, is_checked=light is not None
-        )
-        if problems:
-            raise errors.GraphError.of(problems)
+        if light is not None and light.is_plain:
+            again = {*light.again, *replacing}
+        else:
+            is_plain = not any(replaced.values())
+            graph, problems = build(
+                declared, self.scopes, undecorated=undecorated, is_checked=is_plain
+            )
+            if problems:
+                raise errors.GraphError.of(problems)
+            again = affected(graph, replacing)
         pairs = zip(setup.declared, setup.engine.graph.declared, strict=True)
         twins = {id(provider): twin for provider, twin in pairs}
-        over = [_on(each, twins) for each in shared(graph, declared, replacing)]
+        over = [_on(each, twins) for each in shared(declared, again, self.scopes.widest)]
         graph, _ = build(over, self.scopes, undecorated=undecorated, is_checked=True)
         ready = _ready(setup, replaced)
         engine = self._engine(graph, ready, undecorated, light)
