@@ -76,7 +76,10 @@ async def _run(around: Around) -> float:
 
 async def _test(app: Any, around: AbstractAsyncContextManager[Any]) -> None:
     """A test as the documentation of FastAPI has it, with a client of its own."""
-    async with around, AsyncClient(transport=ASGITransport(app=app), base_url="http://test") as http:
+    async with (
+        around,
+        AsyncClient(transport=ASGITransport(app=app), base_url="http://test") as http,
+    ):
         response = await http.get("/buy")
         assert response.json() == {"bought": "Handler"}
 

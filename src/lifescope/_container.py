@@ -4,7 +4,7 @@ import dataclasses
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from typing_extensions import TypeForm
 
@@ -216,9 +216,7 @@ class Container:
             DuplicateOverrideError: The mapping has one key twice, in different forms.
             GraphError: The replacement does not fit into the graph.
         """
-        if len(replacement) > 1 or not (replacement or isinstance(key, Mapping)):
-            raise TypeError("override() takes a key and its replacement, or a mapping of these")
-        given: Mapping[Any, Any] = {key: replacement[0]} if replacement else key
+        given = _replacements(key, replacement)
         frame = sys._getframe(1)
         place = Place(frame.f_code.co_filename, frame.f_lineno)
         return Override(self._engines, by_key(given), local=local, place=place)
@@ -244,6 +242,14 @@ class Container:
             LifescopeError: As `OpenScope.call`.
         """
         return await find_scope(self, "a function's parameters").call(fn, *args, **kwargs)
+
+
+def _replacements(key: Any, replacement: tuple[Any, ...]) -> Mapping[Any, Any]:
+    if len(replacement) == 1:
+        return {key: replacement[0]}
+    if not replacement and isinstance(key, Mapping):
+        return cast("Mapping[Any, Any]", key)
+    raise TypeError("override() takes a key and its replacement, or a mapping of these")
 
 
 def _order(scopes: Sequence[str]) -> ScopeOrder:
