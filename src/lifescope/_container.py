@@ -4,7 +4,7 @@ import dataclasses
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, TypeVar, cast, overload
+from typing import Any, TypeVar, overload
 
 from typing_extensions import TypeForm
 
@@ -248,7 +248,8 @@ def _replacements(key: Any, replacement: tuple[Any, ...]) -> Mapping[Any, Any]:
     if len(replacement) == 1:
         return {key: replacement[0]}
     if not replacement and isinstance(key, Mapping):
-        return cast("Mapping[Any, Any]", key)
+        mapping: Mapping[Any, Any] = key  # pyright: ignore[reportUnknownVariableType]
+        return mapping
     raise TypeError("override() takes a key and its replacement, or a mapping of these")
 
 
