@@ -247,7 +247,7 @@ FRAMEWORKS = {
     async def items(a: litestar.Inject[A]) -> None: ...
 
     def create_app():
-        return Litestar([items], plugins=[litestar.LifescopePlugin()])
+        return Litestar([items], plugins=[litestar.LifescopePlugin()], logging_config=None)
     """,
 }
 
