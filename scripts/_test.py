@@ -194,6 +194,7 @@ def _less(*, is_newest: bool) -> list[str]:
     only, and not what draws or goes through many graphs and processes.
     """
     left_out = ["servers", "outcomes", "frameworks", "browser", "test_layering.py"]
+    left_out += ["cli", "pages", "pytest_plugin", "texts"]  # texts, and what examples need
     loops = ["uvloop", "eager"]
     if not is_newest:
         left_out += ["server", "property", "render"]
