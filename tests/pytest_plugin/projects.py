@@ -73,6 +73,7 @@ def mailer(engine: Engine) -> Mailer:
 
 @provider(scope="request")
 async def session(engine: Engine) -> AsyncIterator[Session]:
+    greeting.set("hello from a session")
     with anyio.CancelScope():
         note("begin")
         try:

@@ -140,6 +140,39 @@ def test_what_is_made_for_an_override_ends_with_it(project: Project, flavour: Fl
     ]
 
 
+def test_the_scope_of_the_test_ends_before_the_override(project: Project, flavour: Flavour) -> None:
+    """What is released with the test's scope can still use what was made for the override (G2).
+
+    This is so whichever of the two fixtures comes first.
+    """
+    project.files(
+        test_it=f"""
+        import pytest
+        import shop
+        from collections.abc import AsyncIterator
+        from lifescope import provider
+
+        pytestmark = {flavour.mark}
+
+        @provider(scope="app")
+        async def fake_mailer() -> AsyncIterator[shop.Mailer]:
+            yield shop.FakeMailer()
+            shop.note("end fake")
+
+        async def test_a(lifescope_override, lifescope_scope):
+            lifescope_override(shop.Mailer, fake_mailer)
+            await lifescope_scope.get(shop.Orders)
+
+        async def test_b(lifescope_scope, lifescope_override):
+            lifescope_override(shop.Mailer, fake_mailer)
+            await lifescope_scope.get(shop.Orders)
+        """
+    )
+    project.run(*flavour.options).assert_outcomes(passed=2)
+    ends = [line for line in project.log if line.startswith(("commit", "end"))]
+    assert ends == ["commit", "end fake", "end engine"] * 2
+
+
 def test_a_release_of_an_override_that_fails(project: Project, flavour: Flavour) -> None:
     """It is an error of the test that has overridden."""
     project.ini(*LONG)

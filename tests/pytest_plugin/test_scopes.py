@@ -57,7 +57,10 @@ def test_the_scope(project: Project, flavour: Flavour) -> None:
 
 
 def test_the_context(project: Project, flavour: Flavour) -> None:
-    """A test with a scope sees what start-up has set in context variables; others do not (G6)."""
+    """A test with a scope sees what start-up and providers have set in context variables (G6).
+
+    Others, in the same event loop, do not.
+    """
     loops = ["asyncio_default_test_loop_scope = session"] if HAS_PYTEST_ASYNCIO else []
     project.ini("lifescope_app = shop:app", "lifescope_run_per = session", *loops)
     project.files(
@@ -70,6 +73,8 @@ def test_the_context(project: Project, flavour: Flavour) -> None:
 
         async def test_inside(lifescope_scope):
             assert shop.greeting.get() == "hello"
+            await lifescope_scope.get(shop.Session)
+            assert shop.greeting.get() == "hello from a session"
 
         async def test_outside(lifescope_async_client):
             assert shop.greeting.get() == "nothing"

@@ -421,9 +421,12 @@ class OpenScope:
         if not tokens:
             return
         task = loops.current_task()
-        for scope in (binding.current.get(self), self):
+        here = binding.current.get(self)
+        for scope in (here, self):
             for each in scope.outwards():
-                if (each._opener or each._task) is task:
+                # That of a test has no task: it is whoever it is current for.
+                is_of_test = each is here and each._task is NO_TASK and each.parent is not None
+                if is_of_test or (each._opener or each._task) is task:
                     applied = [(token, token.var.get()) for token in tokens]
                     each.applied = [*(each.applied or ()), *applied]
                     each.is_untouched = False

@@ -125,6 +125,11 @@ class Scopes:
     def _bind(self) -> None:
         self._tokens = [*binding.apply(self._run.changes), binding.current.set(self.scope)]
 
+    def _unbind(self) -> None:
+        effects = [token for scope in self._opened for token in scope.effects()]
+        binding.undo(effects)
+        binding.undo(self._tokens)
+
     def close(self, outcome: BaseException | None) -> None:
         """Close it; *outcome* is how the test has ended, and what providers are told."""
         __tracebackhide__ = True
@@ -133,7 +138,7 @@ class Scopes:
                 stack.callback(callback)
             stack.callback(self._run.driver.run, partial(self._close, outcome))
             if self._tokens:
-                self._run.driver.run_visibly(partial(binding.undo, self._tokens))
+                self._run.driver.run_visibly(self._unbind)
 
     async def _close(self, outcome: BaseException | None) -> None:
         failures: list[BaseException] = []
