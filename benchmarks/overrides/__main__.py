@@ -37,17 +37,7 @@ def _measure(tests: str) -> None:
     """Run them in this process, and print the seconds of processor time."""
     timer = _Timer()
     suite = str(Path(__file__).with_name("suite.py"))
-    options = [
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "anyio",
-        "-c",
-        os.devnull,
-        "--rootdir",
-        os.curdir,
-    ]
+    options = ["-q", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", os.curdir]
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         code = pytest.main([*options, "-k", f"test_{tests}", suite], plugins=[timer])

@@ -218,7 +218,8 @@ class Container:
         """
         if len(replacement) > 1 or not (replacement or isinstance(key, Mapping)):
             raise TypeError("override() takes a key and its replacement, or a mapping of these")
-        given: Mapping[Any, Any] = {key: replacement[0]} if replacement else key
+        keys: Any = key
+        given: Mapping[Any, Any] = {keys: replacement[0]} if replacement else keys
         frame = sys._getframe(1)
         place = Place(frame.f_code.co_filename, frame.f_lineno)
         return Override(self._engines, by_key(given), local=local, place=place)
