@@ -4,7 +4,7 @@ import dataclasses
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from typing_extensions import TypeForm
 
@@ -218,8 +218,7 @@ class Container:
         """
         if len(replacement) > 1 or not (replacement or isinstance(key, Mapping)):
             raise TypeError("override() takes a key and its replacement, or a mapping of these")
-        keys: Any = key
-        given: Mapping[Any, Any] = {keys: replacement[0]} if replacement else keys
+        given = cast("Mapping[Any, Any]", {key: replacement[0]} if replacement else key)
         frame = sys._getframe(1)
         place = Place(frame.f_code.co_filename, frame.f_lineno)
         return Override(self._engines, by_key(given), local=local, place=place)

@@ -1,7 +1,7 @@
 """Overrides of an app that is serving: requests, streams, WebSockets, background work (G13)."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 import anyio
@@ -300,22 +300,33 @@ async def test_app_that_stops_inside(shop) -> None:
     got: list[str] = []
 
     async def when_all_wait() -> None:
-        await anyio.wait_all_tasks_blocked()
-        shop.go_on.set()
+        for event in (of_the_app, shop.go_on):
+            await anyio.wait_all_tasks_blocked()
+            assert ended == []
+            event.set()
+
+    ended: list[int] = []
+
+    @asynccontextmanager
+    async def create_app() -> AsyncIterator[FastAPI]:
+        yield shop.create_app()
+        ended.append(len(got))
 
     override = shop.container.override(Mailer, Fake())
     with events(shop.container) as log, anyio.fail_after(LIMIT):
         async with anyio.create_task_group() as tasks:
-            async with running(shop.root) as app:
+            async with running(shop.container.asgi(create_app)) as app:
                 http = client(app)
                 tasks.start_soon(in_flight, http, "/held", got)
                 await until(shop.entered, 1)
+                of_the_app, shop.go_on = shop.go_on, anyio.Event()
                 await override.__aenter__()
                 tasks.start_soon(in_flight, http, "/held", got)
                 await until(shop.entered, 2)
                 tasks.start_soon(when_all_wait)
             await override.__aexit__()
     assert sorted(got) == ['"fake"', '"real"']
+    assert ended == [2]
     assert log.unreleased == []
 
 
