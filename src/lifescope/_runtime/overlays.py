@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lifescope import errors
 from lifescope._graph.share import beneath
-from lifescope._model.provider import Provider
+from lifescope._model.provider import Kind, Provider
 from lifescope._runtime import binding, closing, loops
 from lifescope._runtime.closing import State
 from lifescope._runtime.exits import report
@@ -28,6 +28,7 @@ from lifescope._runtime.running import Running
 from lifescope._runtime.scope import NO_TASK, OpenScope
 
 if TYPE_CHECKING:
+    from lifescope._runtime.engine import Engine
     from lifescope._runtime.opening import Opening
 
 __all__ = ["LOCAL", "OverlayScope", "Overlays", "overlays_of"]
@@ -67,6 +68,14 @@ class OverlayScope(OpenScope):
         value = base._acquire_now(beneath(provider, base._engine.graph))
         setattr(self, self._engine.slots[provider], value)
         return value
+
+    def maker_of(
+        self, engine: "Engine", provider: Provider, asker: OpenScope
+    ) -> "tuple[Engine, Provider, OpenScope]":
+        base = self.base
+        if provider.kind is not Kind.SHARED:
+            return engine, provider, asker
+        return base.maker_of(base._engine, beneath(provider, base._engine.graph), base)
 
     def crash(self, provider: Provider) -> None:
         """A task that *provider* runs has failed: as anywhere in the app, that is its end."""

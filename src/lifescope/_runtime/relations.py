@@ -98,10 +98,10 @@ class _Block:
         if self._outer.closed:
             raise self._outer.closed_error(f"a new {self._provider.key}")
         *_, app = self._outer.outwards()
-        engine, provider = app.maker_of(self._engine, self._provider)
-        self._inner = inner = engine.open_private(self._outer)
+        engine, provider, outer = app.maker_of(self._engine, self._provider, self._outer)
+        self._inner = inner = engine.open_private(outer)
         try:
-            return await engine.maker(self._outer.name, provider)(inner)
+            return await engine.maker(outer.name, provider)(inner)
         except BaseException as error:
             await inner.close(error)
             raise

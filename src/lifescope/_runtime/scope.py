@@ -272,9 +272,14 @@ class OpenScope:
         """The scope to ask instead: where overrides are in force, an app scope is not it."""
         return self
 
-    def maker_of(self, engine: "Engine", provider: Provider) -> "tuple[Engine, Provider]":
-        """What makes here one more of what *provider* of *engine* makes."""
-        return engine, provider
+    def maker_of(
+        self, engine: "Engine", provider: Provider, asker: "OpenScope"
+    ) -> "tuple[Engine, Provider, OpenScope]":
+        """What makes one more of what *provider* of *engine* makes, and in which scope.
+
+        Called for the app scope around *asker*, which is where it is made usually.
+        """
+        return engine, provider, asker
 
     # --- for generated code ---------------------------------------------------------------
 

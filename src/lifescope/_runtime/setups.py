@@ -216,15 +216,16 @@ class Light:
         inside = base._inside
         graph, widest = inside.graph, inside.graph.scopes.widest
         is_plain = not any(replaced.values())
-        if any(generics.pattern_of(provider) is not None for provider in graph.declared):
-            return None
+        for provider in graph.declared:  # of these the graph does not tell what they need
+            if provider.kind is Kind.SHARED or generics.pattern_of(provider) is not None:
+                return None
         if below is not None and not (below.is_plain and is_plain):
             return None
         tops = [graph.find(key) for key in replaced]
         for top in tops:
             if top is None or top.scope != widest or not all(key in replaced for key in top.keys):
                 return None
-            if not is_plain and top.kind in (Kind.VALUE, Kind.SUPPLIED, Kind.SHARED):
+            if not is_plain and top.kind in (Kind.VALUE, Kind.SUPPLIED):
                 return None
         if any(own is not None and own.scope != widest for own in replaced.values()):
             return None
@@ -319,12 +320,17 @@ class LightOverlay(OverlayScope):
             raise self.closed_error(str(provider.key))
         return value
 
-    def maker_of(self, engine: Engine, provider: Provider) -> tuple[Engine, Provider]:
+    def maker_of(
+        self, engine: Engine, provider: Provider, asker: OpenScope
+    ) -> tuple[Engine, Provider, OpenScope]:
         if engine is not self._inside:
-            return engine, provider
-        if provider not in self.light.again and (own := self.light.own(provider)) is not None:
-            return self.light.engine, own
-        return self.base.maker_of(engine, provider)
+            return super().maker_of(engine, provider, asker)
+        if provider in self.light.again:
+            return engine, provider, asker
+        own = self.light.own(provider)
+        if own is not None:
+            return self.light.engine, own, asker
+        return self.base.maker_of(engine, provider, asker)
 
 
 def value_provider(key: Key, scopes: ScopeOrder) -> Provider:
