@@ -16,7 +16,7 @@ from lifescope._graph.graph import Graph
 from lifescope._graph.validate import build
 from lifescope._inject import inject_from
 from lifescope._model.keys import Key, as_key
-from lifescope._model.names import spell
+from lifescope._model.names import Place, spell
 from lifescope._model.provider import Declaration, Kind
 from lifescope._model.scopes import TRANSIENT, ScopeOrder
 from lifescope._runtime.binding import find_scope
@@ -59,7 +59,9 @@ class Container:
         self.__lifescope_declarations__: tuple[Declaration, ...] = ()
         self.__lifescope_values__: dict[Key, Any] = {}
         order = _order(scopes)
-        declarations, problems = registry.collect(sources)
+        frame = sys._getframe(1)
+        place = Place(frame.f_code.co_filename, frame.f_lineno)
+        declarations, problems = registry.collect(sources, place)
         self.__lifescope_declarations__ = tuple(declarations)
         providers, unreadable = registry.read(declarations)
         given = {
@@ -72,7 +74,7 @@ class Container:
             value_provider(key, value, order) for key, value in given.items() if key not in declared
         ]
         is_complete = len(providers) == len(declarations)
-        graph, wrong = build([*providers, *ready], order, is_complete=is_complete)
+        graph, wrong = build([*providers, *ready], order, place, is_complete=is_complete)
         if found := [*problems, *unreadable, *wrong]:
             error = errors.GraphError.of(found)
             error.graph = dataclasses.replace(graph, problems=tuple(found))
@@ -144,7 +146,9 @@ class Container:
             GraphError: Nothing provides a parameter of the factory.
             SuppliedValueError: A value is declared for a scope that the root opens itself.
         """
+        frame = sys._getframe(1)
         settings = Settings(
+            place=Place(frame.f_code.co_filename, frame.f_lineno),
             values=dict(values or {}),
             exclude=frozenset(exclude),
             concurrent_start=concurrent_start,
@@ -233,6 +237,6 @@ def _order(scopes: Sequence[str]) -> ScopeOrder:
         raise errors.InvalidProviderError(
             name=f"scopes={names!r}",
             reason=f'needs at least one name, each once, and not "{TRANSIENT}"',
-            fix='name the scopes, the widest first: scopes=("app", "request", "call").',
+            fixes=['name the scopes, the widest first: scopes=("app", "request", "call").'],
         )
     return ScopeOrder(names)

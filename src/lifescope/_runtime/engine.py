@@ -3,6 +3,7 @@
 One engine serves any number of event loops at once: it holds code, never instances.
 """
 
+import dataclasses
 import inspect
 import types
 import weakref
@@ -17,8 +18,7 @@ from lifescope import errors
 from lifescope._declare.annotations import without_none
 from lifescope._declare.signatures import by_name, read_entry
 from lifescope._graph.graph import Graph
-from lifescope._graph.suggest import suggest
-from lifescope._graph.validate import edge_for, merge
+from lifescope._graph.validate import edge_for, merge, missing_key
 from lifescope._model.keys import Key
 from lifescope._model.names import Place
 from lifescope._model.provider import Edge, Entry, Kind, Parameter, Provider
@@ -106,7 +106,7 @@ class Engine:
         The check of names and values comes first, so that nothing is open after an error.
         """
         names = self._names_to_open(parent, name)
-        given = self.handed_in.check(names[-1], values)
+        given = self.handed_in.check(names[-1], values, place)
         opened: list[OpenScope] = []
         for each in names:
             parent = self.open_one(each, parent, in_own_task=in_own_task)
@@ -269,9 +269,7 @@ class Engine:
     def _provider(self, key: Key) -> Provider | None:
         edge = self._edge(key)
         if edge is None:
-            raise errors.MissingProviderError(
-                key=key, suggestions=suggest(key, self.graph.declared)
-            )
+            raise missing_key(self.graph, key)
         return edge.provider
 
     def _edge(self, key: Key) -> Edge | None:
@@ -305,7 +303,7 @@ class Engine:
             GraphError: Nothing provides a parameter.
             ScopeOrderError: One lives in a narrower scope.
         """
-        filler = Filler(self, entry)
+        filler = Filler(self, dataclasses.replace(entry, scope=self.graph.scopes.widest))
         if filler.scope is not None:
             raise filler.order_error(self.graph.scopes.widest)
 

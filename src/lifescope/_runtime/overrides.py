@@ -15,6 +15,7 @@ from lifescope._graph.graph import Graph
 from lifescope._graph.suggest import suggest
 from lifescope._graph.validate import build
 from lifescope._model.keys import Key, list_of
+from lifescope._model.names import Place
 from lifescope._model.provider import Kind, Provider
 from lifescope._model.scopes import ScopeOrder
 from lifescope._runtime.engine import Engine
@@ -60,7 +61,8 @@ class Engines:
         graph = self._in_force.graph
         for key in replacements:
             if graph.find(key) is None:
-                raise errors.UnknownOverrideError(key=key, suggestions=suggest(key, graph.declared))
+                close = suggest(key, graph.declared, unmarked=False)
+                raise errors.UnknownOverrideError(key=key, suggestions=close)
         layer = {key: _replacement(key, value, self._scopes) for key, value in replacements.items()}
         self._engine_with([*self._layers, layer])
         return layer
@@ -91,7 +93,7 @@ class Engines:
         providers = [*_without(self._base.graph.declared, replaced), *replaced.values()]
         values = {key: value for key, value in self._values.items() if key not in replaced}
         values |= {p.key: p.value for p in replaced.values() if p.kind is Kind.VALUE}
-        graph = checked(providers, self._scopes, replaced)
+        graph = checked(providers, self._scopes, replaced, self._base.graph.place)
         return Engine(graph, values, self._container, self._apps, replaced)
 
 
@@ -170,13 +172,15 @@ class Override:
         return wrapper
 
 
-def checked(providers: list[Provider], scopes: ScopeOrder, replaced: Collection[Key]) -> Graph:
+def checked(
+    providers: list[Provider], scopes: ScopeOrder, replaced: Collection[Key], place: Place | None
+) -> Graph:
     """The graph of *providers*; what is replaced is not decorated.
 
     Raises:
         GraphError: It has problems.
     """
-    graph, problems = build(providers, scopes, undecorated=replaced)
+    graph, problems = build(providers, scopes, place, undecorated=replaced)
     if problems:
         raise errors.GraphError.of(problems)
     return graph
