@@ -181,7 +181,12 @@ class _Injected:
                 with _filled_from_thread(scope, filler) as filled:
                     return self.run(args, kwargs, filled)
             if filler.opens(scope.name):
-                raise errors.NotReadyError(key=None, provider=f'the scope "{CALL}"')
+                raise errors.NotReadyError(
+                    key=None,
+                    provider=f'the scope "{CALL}"',
+                    function=str(filler.entry),
+                    opens=CALL,
+                )
             return self.run(args, kwargs, filler.fill_now(scope))
 
     def run(self, args: tuple[Any, ...], kwargs: dict[str, Any], filled: dict[str, Any]) -> Any:

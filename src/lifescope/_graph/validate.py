@@ -266,13 +266,13 @@ def _with_known_scope(
 
 def _one_per_key(
     declared: Sequence[Provider],
-) -> tuple[list[Provider], list[errors.GraphError]]:
+) -> tuple[list[Provider], list[errors.DuplicateProviderError]]:
     """The providers that stay: `replace=True` takes the place of what others offer."""
     offers: dict[Key, list[Provider]] = {}
     for provider in declared:
         for key in _claimed(provider):
             offers.setdefault(canonical(key), []).append(provider)
-    problems: list[errors.GraphError] = []
+    problems: list[errors.DuplicateProviderError] = []
     replaced: set[tuple[Provider, Key]] = set()
     for key, providers in offers.items():
         replacing = [provider for provider in providers if provider.replace]
@@ -316,7 +316,9 @@ def _explained(
     rest = list(others)
     for duplicate in duplicates:
         key = duplicate.key
-        consequences = [p for p in rest if isinstance(p, errors.CycleError) and key in p.keys]
+        consequences: list[errors.GraphError] = [
+            p for p in rest if isinstance(p, errors.CycleError) and key in p.keys
+        ]
         # One of them was to have the name for which another one asks in vain.
         named = next(
             (
@@ -535,9 +537,12 @@ def _kept_by_many(problems: Iterable[errors.CaptiveDependencyError]) -> list[err
         by_inner.setdefault(problem.inner, []).append(problem)
     found: list[errors.GraphError] = []
     for first, *rest in by_inner.values():
-        if len(rest) + 1 >= _MANY and first.is_liftable:
+        are_movable = all(problem.is_movable for problem in (first, *rest))
+        is_plain = first.is_liftable and not first.inner.kind.has_release
+        if len(rest) + 1 >= _MANY and is_plain and not are_movable:
             others = [chain for each in rest for chain in (each.chain, *each.others)]
-            found.append(dataclasses.replace(first, others=(*first.others, *others)))
+            others = [*first.others, *others]
+            found.append(dataclasses.replace(first, others=others, is_kept_by_many=True))
         else:
             found += [first, *rest]
     return found

@@ -420,4 +420,7 @@ def _landed(flight: Any, value: Any) -> None:
 def _not_ready(compiled: Compiled, provider: Provider) -> errors.NotReadyError:
     root = compiled.plan.root
     key = root.key if isinstance(root, Provider) else None
-    return errors.NotReadyError(key=key, provider=provider.name, place=provider.place)
+    function = str(root) if isinstance(root, Entry) else ""
+    return errors.NotReadyError(
+        key=key, provider=provider.name, place=provider.place, function=function
+    )

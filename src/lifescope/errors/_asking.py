@@ -36,7 +36,7 @@ class NoScopeError(LifescopeError, LookupError, code="LS201"):
             f"no scope is open here{wanted}",
             fixes=[
                 "in a web application, serve container.asgi(...), and ask inside a request.",
-                "elsewhere: async with container.open() as scope: ...",
+                'elsewhere: async with container.open() as app, app.open("request"): ...',
                 "start a thread with a copy of the context (contextvars.copy_context().run), as "
                 "anyio.to_thread.run_sync does.",
             ],
@@ -195,23 +195,35 @@ class NotReadyError(LifescopeError, code="LS203"):
         key: What was asked for, None for the parameters of a function.
         provider: The provider that would have to be awaited.
         place: Where it is written.
+        function: The function, with the place where it is written.
+        opens: The scope that would have to be opened for the parameters.
     """
 
     key: Key | None
     provider: str
     place: Place | None = None
+    function: str = ""
+    opens: str = ""
 
     def _report(self) -> _text.Report:
+        chain = [Link(self.provider, self.place)] if self.place else []
+        if self.key is not None:
+            return _text.Report(
+                f"{self.key} is not ready: {self.provider} has to be awaited",
+                chain,
+                fixes=[
+                    f"await scope.get({spell(self.key.form)}), in an async def.",
+                    "let something ask for it before, such as a parameter: then it is ready.",
+                ],
+            )
+        of = f" of {self.function}" if self.function else ""
+        around = f'open the scope around the call: async with scope.open("{self.opens}"): ...'
         return _text.Report(
-            f"{self.key or 'a parameter'} is not ready: {self.provider} has to be awaited",
-            [Link(self.provider, self.place)] if self.place else (),
+            f"the parameters{of} are not ready: {self.provider} has to be awaited",
+            chain,
             fixes=[
-                f"await scope.get({spell(self.key.form)}), in an async def.",
-                "let something ask for it before, such as a parameter: then it is ready.",
-            ]
-            if self.key
-            else [
                 "make the function an async def.",
+                *([around] if self.opens else []),
                 "call it in a worker thread (anyio.to_thread.run_sync): there @inject has the "
                 "parameters made by the event loop.",
             ],

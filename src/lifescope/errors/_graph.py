@@ -289,6 +289,7 @@ class CaptiveDependencyError(GraphError, code="LS104"):
         is_liftable: The shorter-lived one may have the scope of the other: it keeps nothing.
         wraps: It is needed by what decorates it.
         asked_at: Where it is asked for.
+        is_kept_by_many: So many ask for it that the mistake will be its scope.
     """
 
     outer: Provider
@@ -299,6 +300,7 @@ class CaptiveDependencyError(GraphError, code="LS104"):
     is_liftable: bool = True
     wraps: bool = False
     asked_at: Place | None = None
+    is_kept_by_many: bool = False
 
     def _report(self) -> _text.Report:
         outer, inner = self.outer, self.inner
@@ -325,12 +327,12 @@ class CaptiveDependencyError(GraphError, code="LS104"):
             f"of {wanted}{at(self.asked_at)}, and await it."
         )
         hand_over = f"pass {inner.key} to the method that needs it."
-        if self.others and self.is_liftable:
+        if self.is_kept_by_many:
             return [f"{lift}.", current, hand_over]
         fixes = [move] if self.is_movable else []
         fixes += [] if self.wraps else [current]
-        fixes += [f"{lift}, if it may live that long."] if self.is_liftable else []
-        return [*fixes, hand_over]
+        lifted = [f"{lift}, if it may live that long."] if self.is_liftable else []
+        return [*fixes, hand_over, *lifted] if fixes else [*lifted, hand_over]
 
 
 @dataclass(eq=False, kw_only=True, repr=False)

@@ -51,7 +51,7 @@ class LateOverrideError(OverrideError, code="LS402"):
     opened_at: Place | None = None
 
     def _report(self) -> _text.Report:
-        opened = [str(self.opened_at)] if self.opened_at else []
+        opened = [str(self.opened_at or "container.asgi(...): the app is running")]
         return _text.Report(
             f"too late to override {', '.join(map(str, self.keys))}: an app scope is open",
             lists=[("It was opened at:", opened)],
