@@ -78,7 +78,8 @@ def _left_out(key: Key, providers: Sequence[Provider]) -> list[Suggestion]:
                 declarations[id(provider)] = declaration
     fitting = [p for p in there if key in p.keys and not p.decorate and not p.many]
     fitting.sort(key=lambda p: (p.place.file, p.place.line) if p.place else ("", 0))
-    return [Suggestion(p, Nearness.LEFT_OUT, _source(declarations[id(p)], given)) for p in fitting]
+    sources = [(p, _source(declarations[id(p)], given)) for p in fitting]
+    return [Suggestion(p, Nearness.LEFT_OUT, source) for p, source in sources if source]
 
 
 def _is_own(key: Key) -> bool:
@@ -100,7 +101,8 @@ def _may_provide(declaration: Declaration, key: Key) -> bool:
 def _source(declaration: Declaration, given: Collection[int]) -> str:
     """What to pass to a container to pass *declaration*: itself, its module, the list it is in.
 
-    The module, if it has several and none of them is *given*.
+    The module, if it has several and none of them is *given*. A record that is in no list of a
+    module is nothing that somebody could have forgotten: the text is empty.
     """
     name = spell(declaration.target)
     file = declaration.said_at.file if declaration.said_at else ""
@@ -115,7 +117,7 @@ def _source(declaration: Declaration, given: Collection[int]) -> str:
         for variable, held in vars(module).items():
             if isinstance(held, list | tuple | set) and any(m is declaration for m in held):
                 return f"{short}.{variable}"
-    return name if is_marked else f"provider({name}, ...)"
+    return name if is_marked else ""
 
 
 def _unmarked(key: Key, providers: Sequence[Provider]) -> list[Suggestion]:

@@ -329,7 +329,7 @@ class CaptiveDependencyError(GraphError, code="LS104"):
         hand_over = f"pass {inner.key} to the method that needs it."
         if self.is_kept_by_many:
             return [f"{lift}.", current, hand_over]
-        fixes = [move] if self.is_movable else []
+        fixes = [move] if self.is_movable and not self.others else []
         fixes += [] if self.wraps else [current]
         lifted = [f"{lift}, if it may live that long."] if self.is_liftable else []
         return [*fixes, hand_over, *lifted] if fixes else [*lifted, hand_over]
