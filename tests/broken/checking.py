@@ -1,10 +1,12 @@
 """`lifescope check`, in a process of its own for each program; run as a script.
 
-It reads a list of folders and names of apps, and writes for each what the command has said. The
-libraries that the examples use are imported once, and what is checked runs in a fork: so there
-is nothing left of one program when the next is looked at, and all together take seconds.
+For each line that it reads, a folder and the name of an app as JSON, it writes a line with what
+the command has said. The libraries that the examples use are imported once, and what is checked
+runs in a fork: nothing is left of one program when the next is looked at, and each takes a tenth
+of the time.
 """
 
+import gc
 import importlib
 import io
 import json
@@ -12,36 +14,39 @@ import os
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 
-LIBRARIES = ("fastapi", "httpx", "redis.asyncio", "sqlalchemy.ext.asyncio", "taskiq_redis")
+LIBRARIES = (
+    "email.generator",
+    "fastapi",
+    "httpx",
+    "lifescope.cli",
+    "lifescope.integrations.fastapi",
+    "mailbox",
+    "pydantic.v1",
+    "redis.asyncio",
+    "sqlalchemy.dialects.sqlite",
+    "sqlalchemy.ext.asyncio",
+    "sqlalchemy.orm",
+    "taskiq_redis",
+)
 
 
 def main() -> None:
     """Check one program after the other."""
-    for library in (*LIBRARIES, "lifescope.cli", "lifescope.integrations.fastapi"):
+    for library in LIBRARIES:
         importlib.import_module(library)
-    programs = json.load(sys.stdin)
-    json.dump([check_in_fork(folder, name) for folder, name in programs], sys.stdout)
+    gc.disable()  # a fork is over soon, and to look at everything would copy everything
+    gc.freeze()
+    for line in sys.stdin:
+        folder, name = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            print(json.dumps(check(folder, name)), flush=True)
+            os._exit(0)
+        os.waitpid(child, 0)
 
 
-def check_in_fork(folder: str, name: str) -> tuple[int, str, str]:
+def check(folder: str, name: str) -> tuple[object, str, str]:
     """What `check` says of the app *name* in *folder*."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        with open(writing, "w", encoding="utf-8") as answer:
-            json.dump(check(folder, name), answer)
-        os._exit(0)
-    os.close(writing)
-    with open(reading, encoding="utf-8") as answer:
-        text = answer.read()
-    os.waitpid(child, 0)
-    code, out, err = json.loads(text)
-    return code, out, err
-
-
-def check(folder: str, name: str) -> tuple[int, str, str]:
-    """The same, here."""
     from lifescope import cli
 
     os.chdir(folder)
@@ -50,8 +55,8 @@ def check(folder: str, name: str) -> tuple[int, str, str]:
         with redirect_stdout(out), redirect_stderr(err):
             cli.main(["check", name])
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 0
-    return code, out.getvalue(), err.getvalue()
+        return end.code, out.getvalue(), err.getvalue()
+    raise AssertionError("a command ends with an exit code")
 
 
 if __name__ == "__main__":

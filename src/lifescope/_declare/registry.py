@@ -1,5 +1,6 @@
 """From the sources of a container to declarations, in the order in which they were given."""
 
+import inspect
 import types
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
@@ -8,8 +9,9 @@ from lifescope import errors
 from lifescope._declare.decorator import MARK
 from lifescope._declare.kinds import read_declaration
 from lifescope._model.keys import Key
-from lifescope._model.names import Place, at, place_of, spell, spell_callable
+from lifescope._model.names import Place, at, is_foreign, place_of, spell, spell_callable
 from lifescope._model.provider import Declaration, Provider
+from lifescope._model.scopes import TRANSIENT
 
 __all__ = ["collect", "declaration_of", "read", "values_of"]
 
@@ -77,6 +79,7 @@ def _walk(sources: Iterable[Any], place: Place | None) -> Iterator[Declaration |
             yield from _walk(iter(source), place)  # pyright: ignore[reportUnknownArgumentType]
         else:
             yield _not_a_source(source, place)
+            yield from _meant(source)
 
 
 def _members(
@@ -97,6 +100,15 @@ def _members(
     yield from marked
 
 
+def _meant(source: Any) -> Iterator[Declaration]:
+    """What *source* would be with a mark, so that nobody is told that it is missing, too."""
+    if isinstance(source, type) or inspect.isroutine(source):
+        declaration = Declaration(source, TRANSIENT, place=place_of(source))
+        provider, problems = read_declaration(declaration)
+        if provider is not None and not problems:
+            yield declaration
+
+
 def _not_a_source(source: Any, place: Place | None) -> errors.InvalidProviderError:
     if not callable(source):
         return errors.InvalidProviderError(
@@ -106,12 +118,13 @@ def _not_a_source(source: Any, place: Place | None) -> errors.InvalidProviderErr
             fixes=[f"hand ready objects in: Container(..., values={{Key: object}}){at(place)}."],
         )
     name = spell_callable(source).removesuffix("()")
+    fixes = [
+        f"mark it with @provider(scope=...){at(place_of(source))}.",
+        f"pass provider({name}, scope=...) instead of {name} to Container(...){at(place)}.",
+    ]
     return errors.InvalidProviderError(
         name=spell_callable(source),
         reason="is not a provider",
         place=place_of(source),
-        fixes=[
-            f"pass provider({name}, scope=...) instead of {name} to Container(...){at(place)}.",
-            f"mark it with @provider(scope=...){at(place_of(source))}.",
-        ],
+        fixes=fixes[::-1] if is_foreign(source) else fixes,
     )
