@@ -189,10 +189,11 @@ def all_jobs(main: Interpreter, pytest_options: list[str], counts: Counts) -> li
 def _less(*, is_newest: bool) -> list[str]:
     """What the other interpreters leave out, so that the run stays below a quarter of an hour.
 
-    Servers, databases, browsers and uvloop take most of the time, and differ little from one
-    interpreter to the next. Trio and eager tasks are for one of them each.
+    Servers, databases, browsers, larger examples and uvloop take most of the time, and differ
+    little from one interpreter to the next. Trio and eager tasks are for one of them each.
     """
-    folders = ["servers", "outcomes", "frameworks", "browser", *([] if is_newest else ["property"])]
+    folders = ["servers", "outcomes", "frameworks", "browser", "broken"]
+    folders += [] if is_newest else ["property"]
     loops = "not uvloop and not eager" if is_newest else "not uvloop and not trio"
     return [*(f"--ignore=tests/{folder}" for folder in folders), "-k", loops]
 

@@ -44,7 +44,6 @@ def settings() -> Settings: ...
 
 def open_printer(settings: Settings) -> Printer:
     """Nobody has marked it."""
-    ...
 
 
 @provider(scope="app")

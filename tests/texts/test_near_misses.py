@@ -50,7 +50,7 @@ EXPECTED = {
     ),
     "missing_with_its_list": (
         ["declared with provider, but not given to this container"],
-        "pass it on: Container(..., nearly.domain)",
+        "pass it on: Container(..., domain)",
     ),
     "missing_near_misses": (
         ["the same type under another name"] * 3,

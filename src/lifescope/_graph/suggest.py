@@ -12,7 +12,7 @@ from lifescope._declare.kinds import read_declaration
 from lifescope._graph.generics import pattern_of
 from lifescope._graph.makeable import Offered
 from lifescope._model.keys import Key
-from lifescope._model.names import place_of, spell, unwrap
+from lifescope._model.names import Place, place_of, spell, unwrap
 from lifescope._model.provider import Declaration, Nearness, Provider, Suggestion
 
 __all__ = ["suggest"]
@@ -28,17 +28,26 @@ _ORDER = list(Nearness)
 
 
 def suggest(
-    key: Key, providers: Sequence[Provider], parameter: str = "", *, unmarked: bool = True
+    key: Key,
+    providers: Sequence[Provider],
+    container: Place | None = None,
+    parameter: str = "",
+    *,
+    unmarked: bool = True,
 ) -> list[Suggestion]:
     """At most three providers whose keys are close to *key*, the closest first.
 
     Args:
         key: What is missing.
         providers: What is there.
+        container: Where the container is made.
         parameter: The one through which it was asked for.
         unmarked: Look for functions that could be providers, too.
     """
-    found = [*_left_out(key, providers), *(_unmarked(key, providers) if unmarked else ())]
+    found = [
+        *_left_out(key, providers, container),
+        *(_unmarked(key, providers) if unmarked else ()),
+    ]
     matcher = difflib.SequenceMatcher(None, "", spell(key.form).lower())
     for provider in providers:
         if provider.decorate:
@@ -63,7 +72,7 @@ def suggest(
 # --- what is not in the container -------------------------------------------------------------
 
 
-def _left_out(key: Key, providers: Sequence[Provider]) -> list[Suggestion]:
+def _left_out(key: Key, providers: Sequence[Provider], container: Place | None) -> list[Suggestion]:
     """What is declared somewhere in the program and provides *key*, but was not given."""
     if not _is_own(key):
         return []
@@ -78,7 +87,7 @@ def _left_out(key: Key, providers: Sequence[Provider]) -> list[Suggestion]:
                 declarations[id(provider)] = declaration
     fitting = [p for p in there if key in p.keys and not p.decorate and not p.many]
     fitting.sort(key=lambda p: (p.place.file, p.place.line) if p.place else ("", 0))
-    sources = [(p, _source(declarations[id(p)], given)) for p in fitting]
+    sources = [(p, _source(declarations[id(p)], given, container)) for p in fitting]
     return [Suggestion(p, Nearness.LEFT_OUT, source) for p, source in sources if source]
 
 
@@ -98,7 +107,7 @@ def _may_provide(declaration: Declaration, key: Key) -> bool:
     return target is key.form or name in f"{declaration.provides}{annotation}"
 
 
-def _source(declaration: Declaration, given: Collection[int]) -> str:
+def _source(declaration: Declaration, given: Collection[int], container: Place | None) -> str:
     """What to pass to a container to pass *declaration*: itself, its module, the list it is in.
 
     The module, if it has several and none of them is *given*. A record that is in no list of a
@@ -109,14 +118,16 @@ def _source(declaration: Declaration, given: Collection[int]) -> str:
     is_marked = getattr(declaration.target, "__dict__", {}).get(MARK) is declaration
     for module in _modules({file}):
         short = module.__name__.rpartition(".")[2]
+        is_here = container is not None and container.file == file
         if is_marked:
             marked = [m for m in vars(module).values() if MARK in getattr(m, "__dict__", {})]
             is_there = any(member is declaration.target for member in marked)
             is_used = any(id(unwrap(member)) in given for member in marked)
-            return short if is_there and len(marked) > 1 and not is_used else name
+            is_whole = is_there and len(marked) > 1 and not (is_used or is_here)
+            return short if is_whole else name
         for variable, held in vars(module).items():
             if isinstance(held, list | tuple | set) and any(m is declaration for m in held):
-                return f"{short}.{variable}"
+                return variable if is_here else f"{short}.{variable}"
     return name if is_marked else ""
 
 

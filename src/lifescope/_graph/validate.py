@@ -203,7 +203,7 @@ def missing_key(graph: Graph, key: Key) -> errors.MissingProviderError:
     """What to say of *key*, that was asked for by hand."""
     return errors.MissingProviderError(
         key=key,
-        suggestions=suggest(key, graph.declared),
+        suggestions=suggest(key, graph.declared, graph.place),
         container=graph.place,
         by_class=_use_of_class(graph, key, graph.declared, None),
     )
@@ -218,7 +218,7 @@ def _missing_key(
     widest = min(scopes, key=graph.scopes.rank) if scopes else None
     asker, parameter = first.asker, first.parameter.name
     there = [provider for provider in graph.declared if provider is not asker]
-    suggestions = suggest(key, there, parameter) if is_first else []
+    suggestions = suggest(key, there, graph.place, parameter) if is_first else []
     is_alike = any(s.nearness is Nearness.SPELLED_ALIKE for s in suggestions)
     written_at = asker.written_at
     return errors.MissingProviderError(
