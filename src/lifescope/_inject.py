@@ -64,7 +64,7 @@ def _never_filled() -> errors.NeverFilledError | None:
     return None
 
 
-InjectMarker.refusal = staticmethod(_never_filled)
+InjectMarker.refusals.append(_never_filled)
 
 
 def inject(function: _F, /) -> _F:

@@ -112,7 +112,9 @@ def _meant(source: Any) -> Iterator[Declaration]:
 def _not_a_source(source: Any, place: Place | None) -> errors.InvalidProviderError:
     if not callable(source):
         return errors.InvalidProviderError(
-            name="None" if source is None else f"an object of type {spell(type(source))}",
+            name="None"
+            if source is None
+            else f"an object of type {spell(type(cast('object', source)))}",
             reason="is not a provider",
             place=place,
             fixes=[f"hand ready objects in: Container(..., values={{Key: object}}){at(place)}."],

@@ -3,8 +3,8 @@
 import difflib
 import sys
 import types
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any, get_args, get_origin
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, cast, get_args, get_origin
 
 from lifescope._declare.annotations import without_none
 from lifescope._declare.decorator import MARK, known
@@ -126,9 +126,13 @@ def _source(declaration: Declaration, given: Collection[int], container: Place |
             is_whole = is_there and len(marked) > 1 and not (is_used or is_here)
             return short if is_whole else name
         for variable, held in vars(module).items():
-            if isinstance(held, list | tuple | set) and any(m is declaration for m in held):
+            if isinstance(held, list | tuple) and any(m is declaration for m in _items(held)):
                 return variable if is_here else f"{short}.{variable}"
     return name if is_marked else ""
+
+
+def _items(held: Any) -> Iterable[Any]:
+    return cast("Iterable[Any]", held)
 
 
 def _unmarked(key: Key, providers: Sequence[Provider]) -> list[Suggestion]:
