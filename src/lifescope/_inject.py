@@ -231,7 +231,7 @@ class _Injected:
         scope = find_scope(self._container, f"the parameters of {spell_callable(self._function)}")
         if scope.closed:
             raise scope.closed_error(f"the parameters of {spell_callable(self._function)}")
-        return scope
+        return scope.in_force()
 
     def filling(self, kwargs: Mapping[str, Any]) -> Filling:
         """What makes the parameters that are not passed by hand, as *kwargs*."""
@@ -328,7 +328,7 @@ def _filled_from_thread(scope: OpenScope, filler: Filler) -> Generator[dict[str,
 @contextmanager
 def _opened_from_thread(scope: OpenScope) -> Generator[OpenScope]:
     """A "call" scope around code in a worker thread; opened and closed in the event loop."""
-    opening = Opening(lambda: scope._engine, scope, CALL, {}, in_own_task=False)
+    opening = Opening(scope._inside.alone, scope, CALL, {}, in_own_task=False)
     loop = scope.loop_token()
     inner = from_thread.run(opening.__aenter__, token=loop)
     token = current.set(inner)  # the loop's task has bound it in its own context only

@@ -36,7 +36,7 @@ ROUTE = "route"
 WIDTH = 80
 """Columns."""
 
-_MOST_STEPS = 9
+_MOST_STEPS = 7
 """Of a chain that is longer, the middle is left out."""
 
 _LONGEST = 44

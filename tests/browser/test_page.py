@@ -30,8 +30,10 @@ def section(page: Page, heading: str) -> list[str]:
 
 def arrows_drawn(page: Page) -> int:
     """Waits until there are arrows; says how many."""
-    page.wait_for_function("document.querySelector('#arrows > path')?.hasAttribute('d')")
-    return page.locator("#arrows > path").count()
+    # Not `wait_for_function`: the page forbids `eval`, which that uses if it has to ask again.
+    arrows = page.locator("#arrows > path")
+    expect(arrows.first).to_have_attribute("d", re.compile("."))
+    return arrows.count()
 
 
 # --- what is drawn ----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -220,3 +221,41 @@ def test_json_of_a_broken_container(run: Run, program: Write) -> None:
     data = json.loads(done.out)
     assert set(data) == {"version", "ok", "problems", "warnings", "entry_points", "notes"}
     assert [problem["error"] for problem in data["problems"]] == ["MissingProviderError"]
+
+
+# --- frameworks -----------------------------------------------------------------------------
+
+
+FRAMEWORKS = {
+    "FastAPI": """
+    from fastapi import FastAPI
+    from lifescope.integrations.fastapi import Inject as Injected
+
+    def create_app():
+        app = FastAPI()
+
+        @app.get("/items")
+        async def items(a: Injected[A]) -> None: ...
+
+        return app
+    """,
+    "Litestar": """
+    from litestar import Litestar, get
+    from lifescope.integrations import litestar
+
+    @get("/items")
+    async def items(a: litestar.Inject[A]) -> None: ...
+
+    def create_app():
+        return Litestar([items], plugins=[litestar.LifescopePlugin()])
+    """,
+}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_pages_of_the_framework_do_not_count(run: Run, program: Write, framework: str) -> None:
+    """Routes are the user's: not the schema, and the pages that show it."""
+    text = textwrap.dedent(FRAMEWORKS[framework])
+    name = program(f"{text}\napp = Container(make_a).asgi(create_app)")
+    assert run("check", f"{name}:app") == (0, "ok: 1 provider, 1 route\n", "")
+    assert "items(a)" in run("plan", f"{name}:app", "/items").out

@@ -23,7 +23,7 @@ def test_tree_is_the_default(run: Run, program: Write) -> None:
 
 @pytest.mark.parametrize("format", render.FORMATS)
 def test_every_format(run: Run, program: Write, tmp_path: Path, format: str) -> None:
-    """The drawing is what `lifescope.render` gives, printed or in a file, and always the same."""
+    """It is what `lifescope.render` gives, on stdout and in a file, and always the same."""
     name = program(FINE)
     assert run("check", f"{name}:app").code == 0
     module = sys.modules[name]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.conftest import HEADER, Run
+from cli.conftest import HEADER, Run, Write
 from lifescope import cli
 
 ROOT = Path(__file__).parents[2]
@@ -82,13 +82,21 @@ def test_no_colours_in_a_pipe(folder: Path) -> None:
         ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
     ],
 )
-def test_environment_decides(folder: Path, environment: dict[str, str], is_painted: bool) -> None:
+def test_environment_decides(
+    run: Run,
+    program: Write,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    is_painted: bool,
+) -> None:
     """NO_COLOR and FORCE_COLOR, where they are set and not empty; on stdout and on stderr."""
-    checked = lifescope(folder, "check", "shop:wrong", **environment)
-    assert (COLOUR in checked.stdout) is is_painted
-    drawn = lifescope(folder, "graph", "shop:wrong", **environment)
-    assert (COLOUR in drawn.stderr) is is_painted
-    assert COLOUR not in drawn.stdout
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    name = program(MODULE)
+    assert (COLOUR in run("check", f"{name}:wrong").out) is is_painted
+    drawn = run("graph", f"{name}:wrong")
+    assert (COLOUR in drawn.err) is is_painted
+    assert COLOUR not in drawn.out
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such terminals")
@@ -130,6 +138,24 @@ def test_reader_that_goes_away(folder: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(60) == 0
+
+
+def test_reader_that_has_never_been_there(folder: Path) -> None:
+    """What little is left to write at the end of the process is no reason to complain, either."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "lifescope", "check", "shop:app"],
+            cwd=folder,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_terminal_that_knows_few_letters(folder: Path) -> None:

@@ -128,6 +128,13 @@ NOT_USED = {
         "spare, more",
         ["C"],
     ),
+    "nor what a decorator needs": (
+        "class D: pass\n@provider(scope='app')\ndef d() -> D: ...\n"
+        "@provider(scope='app')\ndef spare() -> C: ...\n"
+        "@provider(scope='app', decorate=True)\ndef more(c: C, d: D) -> C: ...",
+        "d, spare, more",
+        ["C"],
+    ),
     "a circle through a factory": (
         "class D: pass\n@provider(scope='app')\ndef d(c: Factory[C]) -> D: ...\n"
         "@provider(scope='app')\ndef spare(d: D) -> C: ...",
@@ -159,6 +166,16 @@ def test_what_only_it_needs_is_said(run: Run, program: Write) -> None:
     assert "Needed by nothing else:\n    - spare()" in out
 
 
+def test_decorator_is_not_what_is_named(run: Run, program: Write) -> None:
+    """What it wraps is, with what else the decorator needs."""
+    text, sources, _ = NOT_USED["nor what a decorator needs"]
+    name = program(f"{APP}{text}\n\napp = Container(make_a, make_b, {sources}).asgi(create_app)")
+    out = run("check", f"{name}:app").out
+    assert "  spare()  app" in out
+    assert "Needed by nothing else:\n    - d()" in out
+    assert "more()" not in out
+
+
 @pytest.mark.parametrize("asked", ["OpenScope", "Background"])
 def test_who_can_ask_for_anything_ends_the_search(run: Run, program: Write, asked: str) -> None:
     """An open scope gives anything to whoever has it, a job say: nobody knows what is unused."""
@@ -176,3 +193,18 @@ def test_problems_come_first(run: Run, program: Write) -> None:
     done = run("check", f"{program(missing + text + SPARE)}:app")
     assert done.code == cli.PROBLEMS
     assert "LS112" not in done.out
+
+
+def test_of_many_that_could_go_only_some_are_named(run: Run, program: Write) -> None:
+    """One screen: three of them, and a number."""
+    classes = "\n".join(f"class N{n}: pass" for n in range(6))
+    needs = ", ".join(f"n{n}: N{n}" for n in range(6))
+    name = program(
+        f"{APP}{classes}\n\n@provider(scope='app')\ndef spare({needs}) -> C: ...\n\n"
+        f"those = [provider(cls, scope='app') for cls in (N0, N1, N2, N3, N4, N5)]\n"
+        f"app = Container(make_a, make_b, spare, those).asgi(create_app)"
+    )
+    out = run("check", f"{name}:app").out
+    assert "    - N2 " in out
+    assert "N3 " not in out
+    assert "    - and 3 more\n" in out

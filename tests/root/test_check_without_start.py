@@ -15,6 +15,7 @@ from lifescope import (
     Inject,
     MissingProviderError,
     NeverFilledError,
+    UnusedOverrideWarning,
     UnusedProviderError,
     inject,
     provider,
@@ -136,6 +137,22 @@ def test_overrides_in_force_count() -> None:
     with container.override(A, fake):
         root.check(strict=True)
     with pytest.raises(UnusedProviderError):
+        root.check(strict=True)
+
+
+def test_override_of_what_is_decorated() -> None:
+    """C17, G13: Neither an unasked-for replacement nor an idle decorator is left over."""
+
+    @provider(scope="app", decorate=True)
+    def louder(a: A) -> A:
+        raise NotImplementedError
+
+    container = Container(make_a, louder, spare)
+    root = container.asgi(serving(ask_a))
+    with (
+        pytest.warns(UnusedOverrideWarning, match="Spare"),
+        container.override({A: make_a, Spare: spare}),
+    ):
         root.check(strict=True)
 
 

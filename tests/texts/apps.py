@@ -15,6 +15,7 @@ from integrations.driving import failed_start, get, lifespan
 from lifescope import Container, Inject, LifespanNotRunError, UnusedProviderError, provider
 from lifescope.integrations import fastapi, starlette
 from lifescope.server import serve
+from lifescope.testing import assert_no_open_scopes, partial
 from texts.programs import SECRET, program
 
 
@@ -258,12 +259,46 @@ def override_unknown() -> None:
 
 
 @program
-async def override_late() -> None:
-    """I02: The app scope is open."""
+def override_twice() -> None:
+    """I04: Two replacements for one key."""
+
+    class Mailer: ...
+
+    container = Container(provider(Mailer, scope="app"))
+    container.override({Mailer: SECRET, Annotated[Mailer, SECRET]: SECRET})
+
+
+class Letters:
+    def send(self, to: str, text: str) -> None: ...
+
+
+@program
+def fake_without_a_member() -> None:
+    """I10: It is asked for what it was not given."""
+    partial(Letters).send(SECRET, SECRET)
+
+
+@program
+def fake_with_an_unknown_member() -> None:
+    """I10: The class has no such member."""
+    partial(Letters, sent=SECRET)
+
+
+@program
+def fake_with_a_wrong_member() -> None:
+    """I10: It cannot be called as the method is."""
+
+    def send(to: str = SECRET) -> None: ...
+
+    partial(Letters, send=send)
+
+
+@program
+async def open_scopes() -> None:
+    """A test says that none is."""
     container = Container(provider(Session, scope="app"))
-    async with container.open():
-        with container.override(Session, SECRET):
-            pass
+    async with container.open() as app, app.open("request"):
+        assert_no_open_scopes(container)
 
 
 @program

@@ -93,9 +93,13 @@ def _label_of_app(leaf: Leaf) -> str:
 
 
 def _is_frameworks(route: Any) -> bool:
-    """Whether a framework has added it: FastAPI's pages about the app itself."""
-    endpoint = getattr(route, "endpoint", None)
-    return (getattr(endpoint, "__module__", None) or "").startswith("fastapi.")
+    """Whether a framework has added it: its pages about the app itself."""
+    endpoints = [getattr(route, "endpoint", None)]
+    for handler in getattr(route, "route_handlers", None) or ():
+        function = getattr(handler, "fn", None)
+        endpoints.append(getattr(function, "func", function))
+    modules = [getattr(each, "__module__", None) or "" for each in endpoints if each is not None]
+    return bool(modules) and all(m.startswith(("fastapi.", "litestar.")) for m in modules)
 
 
 def _entries_of_leaf(leaf: Leaf) -> _Found:

@@ -25,7 +25,7 @@ from lifescope._asgi.protocol import AsgiScope, Message, Receive, Send, until_sh
 from lifescope._asgi.settings import Settings
 from lifescope._model.provider import Provider
 from lifescope._runtime import binding, guards, loops
-from lifescope._runtime.engine import Engine
+from lifescope._runtime.engine import Engine, InForce
 from lifescope._runtime.opening import Opening
 from lifescope._runtime.shield import finish, stood_at
 from lifescope._runtime.starting import say_progress, start
@@ -40,7 +40,7 @@ class Lifespan:
     """One run of the lifespan protocol, in the server's task.
 
     Args:
-        engine: Of the container, as it is now.
+        in_force: Says what the app scope is opened with, when it is.
         factory: Gives the app.
         settings: What the user has said.
         ready: Called when requests can be served.
@@ -50,7 +50,7 @@ class Lifespan:
 
     def __init__(
         self,
-        engine: Engine,
+        in_force: Callable[[], InForce],
         factory: AppFactory,
         settings: Settings,
         ready: Callable[[Live], None],
@@ -58,7 +58,8 @@ class Lifespan:
         *,
         to_caller: bool = False,
     ) -> None:
-        self._engine = engine
+        self._in_force = in_force
+        self._engine: Engine
         self._factory = factory
         self._settings = settings
         self._ready = ready
@@ -128,8 +129,9 @@ class Lifespan:
             raise self._too_late(None)
 
     async def _in_app_scope(self, asgi_scope: AsgiScope, before: Context) -> None:
-        engine, settings = self._engine, self._settings
-        async with Opening(lambda: engine, None, None, settings.values) as scope:
+        settings = self._settings
+        async with Opening(self._in_force, None, None, settings.values) as scope:
+            engine = self._engine = scope._engine
             scope._guard = scope._guard or guards.enter_early(loops.current_task())
             scope.on_crash = self._crashed
             scope.stop_timeout = settings.stop_timeout
@@ -206,16 +208,14 @@ class Lifespan:
         live.phase = Phase.CRASHED if has_crashed else Phase.STOPPING
         settings = self._settings
         try:
-            await live.running.end(
-                settings.crash_timeout if has_crashed else settings.drain_timeout
-            )
+            await live.end_work(settings.crash_timeout if has_crashed else settings.drain_timeout)
         finally:
             self._limit_the_end()
 
     async def _interrupted(self, live: Live) -> None:
         """See the requests off before whoever is being interrupted goes on."""
         live.phase = Phase.CRASHED
-        await finish(live.running.end(self._settings.crash_timeout))
+        await finish(live.end_work(self._settings.crash_timeout))
         self._limit_the_end()
 
     def _limit_the_end(self) -> None:
@@ -234,7 +234,7 @@ class Lifespan:
             if self._waiting is not None:
                 self._waiting.cancel()
         else:
-            live.running.cancel()
+            live.cancel_work()
 
     # --- failures -------------------------------------------------------------------------
 

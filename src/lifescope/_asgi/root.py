@@ -18,7 +18,7 @@ from lifescope._asgi.settings import Settings
 from lifescope._model.provider import Entry
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._runtime import binding, loops
-from lifescope._runtime.engine import Engine
+from lifescope._runtime.engine import Engine, InForce
 from lifescope._runtime.startup import Startup
 
 __all__ = ["Root"]
@@ -31,17 +31,27 @@ class Root:
     a global of a module; each lifespan has an app scope of its own. Usually the server runs the
     lifespan. `lifespan` is for an outer app in which this one is mounted, `factory` for
     programs and for servers that accept an app as a context manager.
+
+    Attributes:
+        container: The container that made it.
     """
 
-    def __init__(self, engine: Callable[[], Engine], app_factory: Any, settings: Settings) -> None:
-        self._engine = engine
+    def __init__(
+        self,
+        container: object,
+        in_force: Callable[[], InForce],
+        app_factory: Any,
+        settings: Settings,
+    ) -> None:
+        self.container = container
+        self._in_force = in_force
         self._factory = AppFactory(app_factory)
         self._settings = settings
         self._key = f"lifescope.root.{id(self)}"
         self._lives: dict[object, list[Live]] = {}
         self._hosts: dict[object, Host] = {}
         self._lock = threading.Lock()
-        self._check(engine())
+        self._check(in_force().engine)
 
     def __repr__(self) -> str:
         return f"<container.asgi({self._factory.name})>"
@@ -77,8 +87,9 @@ class Root:
         task = live.current_task()
         if task is None:  # the server has handed on the state of another event loop
             live.scope.check_loop("a request scope")
-        request = live.open_request(live.scope, task)
-        needs_guard = live.needs_guard is not None and live.needs_guard(task)
+        entrance = live.entrance or live.entrance_here()
+        request = entrance.open(entrance.target, task)
+        needs_guard = entrance.needs_guard is not None and entrance.needs_guard(task)
         guard = live.enter_guard(request) if needs_guard else None
         connection = (Http if kind == "http" else WebSocket)(scope, receive, send, task, guard)
         request.connection = connection
@@ -86,7 +97,8 @@ class Root:
         bound = binding.current.set(request)
         if bound.old_value is not Token.MISSING:
             binding.note_outside(request, bound.old_value)
-        live.work[request] = connection
+        running = entrance.running
+        running.work[request] = connection
         try:
             await live.app(scope, connection.receive, connection.send)
         except BaseException as error:
@@ -100,9 +112,9 @@ class Root:
                 tokens += request.effects()
                 await live.end_request(request, connection, None)
         finally:
-            live.work.pop(request, None)
-            if live.running.is_awaited:
-                live.running.ended()
+            running.work.pop(request, None)
+            if running.is_awaited:
+                running.ended()
             if tokens:
                 binding.undo(tokens)
             binding.unbind(bound)
@@ -167,7 +179,7 @@ class Root:
     @property
     def engine(self) -> Engine:
         """Of the container, as it is now."""
-        return self._engine()
+        return self._in_force().engine
 
     @property
     def startups(self) -> tuple[Startup, ...]:
@@ -249,7 +261,7 @@ class Root:
             ready(live)
 
         return Lifespan(
-            self._engine(),
+            self._in_force,
             self._factory,
             self._settings,
             is_ready,

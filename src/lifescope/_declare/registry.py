@@ -9,7 +9,7 @@ from lifescope import errors
 from lifescope._declare.decorator import MARK
 from lifescope._declare.kinds import read_declaration
 from lifescope._model.keys import Key
-from lifescope._model.names import Place, at, is_foreign, place_of, spell, spell_callable
+from lifescope._model.names import Place, at, is_foreign, place_of, spell_callable
 from lifescope._model.provider import Declaration, Provider
 from lifescope._model.scopes import TRANSIENT
 
@@ -111,10 +111,9 @@ def _meant(source: Any) -> Iterator[Declaration]:
 
 def _not_a_source(source: Any, place: Place | None) -> errors.InvalidProviderError:
     if not callable(source):
+        name = type(source).__qualname__.rpartition("<locals>.")[2]
         return errors.InvalidProviderError(
-            name="None"
-            if source is None
-            else f"an object of type {spell(type(cast('object', source)))}",
+            name="None" if source is None else f"an object of type {name}",
             reason="is not a provider",
             place=place,
             fixes=[f"hand ready objects in: Container(..., values={{Key: object}}){at(place)}."],

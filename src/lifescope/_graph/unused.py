@@ -20,7 +20,7 @@ def unused(graph: Graph, entries: Iterable[Entry]) -> list[errors.UnusedProvider
     """The providers that neither *entries* nor anything eager asks for, in however many steps.
 
     One that is only needed by others of them is named with these. What is handed in, or stands
-    for something in a test, is not looked at, nor are decorators: they go with what they wrap.
+    for something in a test, is not looked at.
     """
     used = _reached(graph, [*_asked_by(graph, entries), *_there_anyway(graph)])
     targets = {id(_maker(provider)) for provider in used}
@@ -29,7 +29,6 @@ def unused(graph: Graph, entries: Iterable[Entry]) -> list[errors.UnusedProvider
         for provider in graph.declared
         if provider not in used
         and provider.kind not in (Kind.VALUE, Kind.SUPPLIED)
-        and not provider.decorate
         and not _is_instantiated(provider, targets)
     ]
     below = {provider: _reached(graph, [provider]) - {provider} for provider in idle}
@@ -37,11 +36,16 @@ def unused(graph: Graph, entries: Iterable[Entry]) -> list[errors.UnusedProvider
     needed = set[Provider]().union(*below.values())
     # In a circle, which a factory may close, each is needed: then the first one is named.
     for provider in [*(p for p in idle if p not in needed), *idle]:
-        if provider in left:
-            only = [other for other in left if other in below[provider]]
-            found.append(errors.UnusedProviderError(provider=provider, others=only))
-            for each in (provider, *only):
-                del left[each]
+        if provider not in left:
+            continue
+        going = [provider, *(other for other in left if other in below[provider])]
+        # A decorator goes with what it wraps. If that is replaced in a test, it is just not used.
+        named = graph.index.base(provider.key) if provider.decorate else provider
+        if named in going:
+            only = [other for other in going if other is not named and not other.decorate]
+            found.append(errors.UnusedProviderError(provider=named, others=only))
+        for each in going:
+            del left[each]
     return found
 
 

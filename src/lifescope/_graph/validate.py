@@ -38,6 +38,7 @@ def build(
     *,
     is_complete: bool = True,
     undecorated: Collection[Key] = (),
+    is_checked: bool = False,
 ) -> tuple[Graph, list[errors.GraphError]]:
     """The graph of *declared*, and everything that is wrong with it.
 
@@ -48,15 +49,22 @@ def build(
         is_complete: False if there are providers whose key is not known; what seems to be
             missing may be what they provide, and is not reported.
         undecorated: Keys that decorators leave alone.
+        is_checked: It is known that nothing is wrong.
     """
-    known, problems = _with_known_scope(declared, scopes)
-    kept, duplicates = _one_per_key(known)
+    problems: list[errors.GraphError] = []
+    duplicates: list[errors.DuplicateProviderError] = []
+    kept = declared
+    if not is_checked:
+        known, problems = _with_known_scope(declared, scopes)
+        kept, duplicates = _one_per_key(known)
     index = Index(kept, scopes, undecorated)
     connected = index.connect()
     making = [provider for provider in connected if provider not in index.samples]
     graph = Graph(scopes, tuple(kept), tuple(making), index, place=place)
-    others = _problems(graph, connected, is_complete)
-    return graph, [*problems, *_explained(graph, duplicates, others)]
+    if not is_checked:
+        others = _problems(graph, connected, is_complete)
+        problems += _explained(graph, duplicates, others)
+    return graph, problems
 
 
 def edge_for(graph: Graph, parameter: Parameter) -> Edge | None:

@@ -38,6 +38,7 @@ class Kind(enum.Enum):
     FACTORY = "made anew for each block"
     CURRENT = "looked up where it is asked"
     BACKGROUND = "starts work in the background"
+    SHARED = "as it is below the override"
 
     @property
     def is_derived(self) -> bool:
@@ -114,10 +115,10 @@ class Provider:
         keys: What it provides; all of them stand for one object.
         thread: It is driven in worker threads, and awaited meanwhile.
         result: The type that a function says it gives, where values are checked against it.
-        value: The object itself, for `Kind.VALUE`. Never printed.
         place: Where it is written: a function, or the `provider(...)` for a class.
         said_at: Where its scope and what else `provider` was told is written.
-        leads_to: What a relation asks for; None where that may be missing, and is.
+        leads_to: What a relation asks for; None where that may be missing, and is. For
+            `Kind.SHARED`, the provider that it stands for.
         signature: The names of all parameters of what the user wrote.
     """
 
@@ -136,7 +137,6 @@ class Provider:
     place: Place | None = None
     said_at: Place | None = None
     result: Any = None
-    value: Any = field(default=None, repr=False)
     leads_to: "Provider | None" = None
     signature: tuple[str, ...] = ()
 

@@ -9,7 +9,8 @@ import types
 import weakref
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 from anyio.lowlevel import current_token
@@ -29,18 +30,36 @@ from lifescope._plan.steps import Mode, Plan, Slots
 from lifescope._runtime import binding, loops
 from lifescope._runtime.closing import MISSING
 from lifescope._runtime.failures import describe_failure
-from lifescope._runtime.filling import Filler
+from lifescope._runtime.filling import Filler, Filling
 from lifescope._runtime.handed_in import HandedIn
+from lifescope._runtime.observing import Observers
 from lifescope._runtime.opening import Opening
-from lifescope._runtime.owners import check_value
+from lifescope._runtime.overlays import OverlayScope
 from lifescope._runtime.relations import private_scope_class, relate
 from lifescope._runtime.running import Running
 from lifescope._runtime.scope import NO_TASK, OpenScope
 from lifescope._runtime.threads import target_of
+from lifescope._runtime.values import check_value
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "InForce"]
+
+_NOTHING: Mapping[Key, Any] = {}
 
 _Function = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What an app scope is opened with.
+
+    Attributes:
+        ready: The objects that are there already.
+        opened: Called with the app scope.
+    """
+
+    engine: "Engine"
+    ready: Mapping[Key, Any]
+    opened: Callable[[OpenScope], None] | None = None
 
 
 class Engine:
@@ -48,28 +67,45 @@ class Engine:
 
     Args:
         graph: Checked; no problems.
-        values: Objects that are there from the start of the app scope.
+        ready: The keys of objects that are there from the start of the app scope.
         container: Whose engine it is, as scopes are to tell it.
-        apps: The open app scopes of the container; new ones are added.
+        observers: Who listens to the scopes of the container.
+        asked: The keys that somebody has asked its scopes for, or may ask for; more are added.
         overridden: Keys whose provider was replaced by an override.
+        slot_of: The attributes that objects have in scopes that are not of this engine.
+
+    Attributes:
+        origin: What whoever has made it knows about it.
+        fillings: What functions that are filled have compiled for it.
     """
+
+    origin: Any = None
 
     def __init__(
         self,
         graph: Graph,
-        values: Mapping[Key, Any],
+        ready: Collection[Key],
         container: object,
-        apps: "weakref.WeakSet[OpenScope]",
+        observers: Observers,
+        asked: set[Key],
         overridden: Collection[Key] = (),
+        slot_of: Callable[[Provider], str | None] | None = None,
     ) -> None:
         self.graph = graph
-        self._apps = apps
-        self.slots = Slots(graph.providers, self._add_slot)
-        self.handed_in = HandedIn(graph, self.slots, values, overridden)
+        self.observers = observers
+        self.asked = asked
+        self.slots = Slots(graph.providers, self._add_slot, slot_of)
+        self.handed_in = HandedIn(graph, self.slots, ready, overridden)
+        self._alone = InForce(self, {})
         self._classes: dict[str, type[OpenScope]] = {}
+        self._overlay_class: type[OverlayScope] | None = None
+        self._shared_slots: Sequence[tuple[str, str]] | None = None
         self._by_mode: dict[tuple[str, Provider, Mode], _Function] = {}
         self._elsewhere: dict[Plan, _Function] = {}
         self._called: weakref.WeakKeyDictionary[Any, dict[Any, Filler]] = (
+            weakref.WeakKeyDictionary()
+        )
+        self.fillings: weakref.WeakKeyDictionary[Filling, tuple[Filler, dict[str, Any]]] = (
             weakref.WeakKeyDictionary()
         )
         self._makers: dict[tuple[str, Provider], _Function] = {}
@@ -100,16 +136,21 @@ class Engine:
         place: Place | None,
         *,
         in_own_task: bool = True,
+        ready: Mapping[Key, Any] = _NOTHING,
     ) -> list[OpenScope]:
         """Open scopes from *parent* inwards to *name*, outermost first; the last is *name*.
 
-        The check of names and values comes first, so that nothing is open after an error.
+        The check of names and values comes first, so that nothing is open after an error. An
+        app scope begins with what is *ready*.
         """
         names = self._names_to_open(parent, name)
         given = self.handed_in.check(names[-1], values, place)
         opened: list[OpenScope] = []
         for each in names:
-            parent = self.open_one(each, parent, in_own_task=in_own_task)
+            if parent is None:
+                parent = self._open_app(each, ready)
+            else:
+                parent = self.open_one(each, parent, in_own_task=in_own_task)
             parent.opened_at = place
             opened.append(parent)
         for provider, value in given.items():
@@ -117,12 +158,8 @@ class Engine:
         binding.note_outside(opened[0], binding.current.get(None))
         return opened
 
-    def open_one(
-        self, name: str, parent: OpenScope | None, *, in_own_task: bool = True
-    ) -> OpenScope:
+    def open_one(self, name: str, parent: OpenScope, *, in_own_task: bool = True) -> OpenScope:
         """An open scope with nothing in it; without a task of its own, all is made in owners."""
-        if parent is None:
-            return self._open_app(name)
         if parent.closed:
             raise parent.closed_error(f'a scope "{name}"')
         parent.check_loop("a scope inside it")
@@ -132,6 +169,7 @@ class Engine:
         scope.mark_level()
         return scope
 
+    @cached_property
     def request_opener(self) -> Callable[[OpenScope, object], OpenScope]:
         """What opens a request scope in an app scope, for a task that runs.
 
@@ -151,6 +189,7 @@ class Engine:
 
         return open_request
 
+    @cached_property
     def releases_in_requests(self) -> bool:
         """Whether anything that may be made inside a request has a release."""
         widest = self.graph.scopes.widest
@@ -160,7 +199,11 @@ class Engine:
         self, parent: OpenScope, name: str | None, values: Mapping[Any, Any], frame: types.FrameType
     ) -> Opening:
         """What opens a scope inside *parent* by hand, and says that the caller's *frame* did."""
-        return Opening(lambda: self, parent, name, values, frame=frame)
+        return Opening(self.alone, parent, name, values, frame=frame)
+
+    def alone(self) -> InForce:
+        """Itself, where scopes are opened inside of others."""
+        return self._alone
 
     def eager_providers(self, roots: Iterable[Provider]) -> list[Provider]:
         """What is made when an app scope opens: what says `eager=True`, and what *roots* need.
@@ -204,9 +247,46 @@ class Engine:
     def roots(self) -> list[Provider]:
         """All that something could ask for, where it is not known who asks."""
         later = {provider.leads_to for provider in self.graph.providers}
-        return [provider for provider in self.graph.providers if provider not in later]
+        roots = [provider for provider in self.graph.providers if provider not in later]
+        self.asked.update(key for provider in roots for key in provider.keys)
+        return roots
 
-    def _open_app(self, name: str) -> OpenScope:
+    def open_above(self, base: OpenScope, ready: Mapping[Key, Any]) -> OverlayScope:
+        """An app scope that shares with *base* all that this graph says is shared."""
+        cls = self._overlay_class
+        if cls is None:
+            widest = self._classes[self.graph.scopes.widest]
+            cls = self._overlay_class = type("OpenScope", (OverlayScope, widest), {})
+        overlay: OverlayScope = cls(base)
+        theirs, own = base.__dict__, overlay.__dict__
+        for below, slot in self._slots_below(base._engine):
+            if below in theirs:
+                own[slot] = theirs[below]
+        self.handed_in.start(overlay, ready)
+        return overlay
+
+    def _slots_below(self, base: "Engine") -> Sequence[tuple[str, str]]:
+        """The slots of what is shared: in app scopes of *base*, and in the overlays above them."""
+        if self._shared_slots is None:
+            shared = [p for p in self.graph.providers if p.kind is Kind.SHARED and p.leads_to]
+            pairs = ((base.slots.known(p.leads_to), self.slots[p]) for p in shared if p.leads_to)
+            self._shared_slots = [(below, slot) for below, slot in pairs if below is not None]
+        return self._shared_slots
+
+    @property
+    def app_class(self) -> type[OpenScope]:
+        """The class of its app scopes."""
+        return self._classes[self.graph.scopes.widest]
+
+    def is_of(self, cls: type[OpenScope]) -> None:
+        """Have its app scopes be of *cls*, another engine's, which has most of the slots."""
+        for provider in self.graph.providers:
+            slot = self.slots[provider]
+            if provider.scope == self.graph.scopes.widest and not hasattr(cls, slot):
+                setattr(cls, slot, MISSING)
+        self._classes[self.graph.scopes.widest] = cls
+
+    def _open_app(self, name: str, ready: Mapping[Key, Any]) -> OpenScope:
         # Without a task of its own: whoever asks, context managers get owner tasks.
         scope = self._classes[name](None, NO_TASK)
         scope.context = binding.snapshot()
@@ -215,8 +295,7 @@ class Engine:
         scope.loop = loops.loop_token()
         scope.token = current_token()
         scope.mark_level()
-        self.handed_in.start(scope)
-        self._apps.add(scope)
+        self.handed_in.start(scope, ready)
         return scope
 
     def _names_to_open(self, parent: OpenScope | None, name: str | None) -> Sequence[str]:
@@ -274,7 +353,16 @@ class Engine:
 
     def _edge(self, key: Key) -> Edge | None:
         inner, optional = without_none(key.form)
-        return edge_for(self.graph, Parameter("", Key(inner, key.name), optional))
+        edge = edge_for(self.graph, Parameter("", Key(inner, key.name), optional))
+        self.is_asked_for(edge)
+        return edge
+
+    def is_asked_for(self, edge: Edge | None) -> None:
+        """Note what somebody asks for, as a handle or not."""
+        provider = edge.provider if edge is not None else None
+        while provider is not None:
+            self.asked.update(provider.keys)
+            provider = provider.leads_to
 
     def resolver(self, scope: OpenScope, key: Key, form: Any) -> Callable[[Any], Awaitable[Any]]:
         """The function that makes *key* in scopes like *scope*, kept for the next time."""
@@ -316,7 +404,9 @@ class Engine:
 
     def compile(self, plan: Plan, mode: Mode) -> _Function:
         """The generated function for *plan*."""
-        return compile_plan(plan, mode, self._hooks).function
+        compiled = compile_plan(plan, mode, self._hooks)
+        self.observers.added(compiled)
+        return compiled.function
 
     # --- what factories make --------------------------------------------------------------
 
@@ -394,6 +484,7 @@ class Engine:
             "name": name,
             "container": container,
             "_engine": self,
+            "_inside": self,
             "_resolvers": {},
             **slots,
         }

@@ -35,7 +35,7 @@ GRACE = 10.0
 
 Exit = tuple[Provider, Any]
 """A provider, and what to leave: a generator, maybe one that has begun to end, a context
-manager, or its owner."""
+manager, or its owner; where somebody listens, what tells of that."""
 
 _logger = logging.getLogger("lifescope")
 _END = object()
@@ -271,6 +271,8 @@ async def leave(provider: Provider, handle: Any, outcome: BaseException | None) 
             await _refuse_second(provider, handle.generator)
     elif hasattr(handle, "leave_owner"):
         await handle.leave_owner(outcome)
+    elif hasattr(handle, "leave_observed"):
+        await handle.leave_observed(outcome)
     elif kind is Kind.ASYNC_GENERATOR:
         await _end_async_generator(provider, handle, outcome)
     elif kind is Kind.ASYNC_MANAGER:

@@ -42,7 +42,7 @@ def describe_failure(
         raise errors.NoYieldError.about(provider) from None
     if isinstance(error, Exception) and not isinstance(error, errors.LifescopeError):
         way = _way(graph, compiled.plan.root, provider)
-        if step.hops == 0:
+        if step.hops == 0 and provider.kind is not Kind.SHARED:
             _add_note(error, provider, scope, way)
         else:
             _lengthen_note(error, provider, way)

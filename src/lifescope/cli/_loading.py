@@ -129,7 +129,7 @@ def load_target(name: str) -> Target:
     if isinstance(found, Root):
         return Target(found.engine, found, found.findings())
     if isinstance(found, Container):
-        return Target(found._engines.current, None, None)
+        return Target(found._engines.current().engine, None, None)
     raise _WrongNameError(
         f'"{name}" is an object of type {type(found).__name__}: name what container.asgi() '
         f"returned, or a Container"

@@ -101,7 +101,7 @@ def _of_request(target: Target, asker: Asker) -> Iterator[str]:
 
 _MOMENTS = {
     CALL: "when the endpoint has returned",
-    REQUEST: "when the response was sent",
+    REQUEST: "at the end of the request",
     TRANSIENT: "with what it was made for",
 }
 

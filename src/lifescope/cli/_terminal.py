@@ -21,7 +21,7 @@ def write(text: str, to: TextIO | None = None) -> None:
         stream.write(line.encode(encoding, "replace").decode(encoding))
         stream.flush()
     except BrokenPipeError:
-        # Python flushes it once more at the end, and would complain.
+        # Python's documentation advises this: it flushes once more at the end, and may complain.
         devnull = os.open(os.devnull, os.O_WRONLY)
         os.dup2(devnull, stream.fileno())
         os.close(devnull)

@@ -31,7 +31,11 @@ LifescopeError
 ├── ServerClosedError                a server is to start that has been closed (also RuntimeError)
 ├── OverrideError
 │   ├── UnknownOverrideError         nothing provides the key that is overridden (also LookupError)
-│   └── LateOverrideError            the app scope is open already
+│   └── DuplicateOverrideError       two replacements for one key (also ValueError)
+├── MissingMemberError               a partial fake does not have what it is asked for
+├── UnknownMemberError               a fake of what its class does not have (also TypeError)
+├── WrongMemberError                 a fake that cannot be called like its method (also TypeError)
+├── OpenScopesError                  scopes are open at the end of a test (also AssertionError)
 ├── ReleaseTimeoutError              a release took too long (also TimeoutError)
 └── ReleaseError                     several releases failed (an ExceptionGroup)
 """
@@ -74,7 +78,15 @@ from lifescope.errors._lifetimes import (
     StartTimeoutError,
     WrongValueError,
 )
-from lifescope.errors._overrides import LateOverrideError, OverrideError, UnknownOverrideError
+from lifescope.errors._overrides import (
+    DuplicateOverrideError,
+    MissingMemberError,
+    OpenScopesError,
+    OverrideError,
+    UnknownMemberError,
+    UnknownOverrideError,
+    WrongMemberError,
+)
 from lifescope.errors._pages import page
 
 __all__ = [
@@ -86,17 +98,19 @@ __all__ = [
     "ClientDisconnectedError",
     "CrashError",
     "CycleError",
+    "DuplicateOverrideError",
     "DuplicateProviderError",
     "GraphError",
     "InvalidProviderError",
-    "LateOverrideError",
     "LifescopeError",
     "LifespanNotRunError",
+    "MissingMemberError",
     "MissingProviderError",
     "NeverFilledError",
     "NoScopeError",
     "NoYieldError",
     "NotReadyError",
+    "OpenScopesError",
     "OverrideError",
     "ReleaseError",
     "ReleaseTimeoutError",
@@ -107,11 +121,13 @@ __all__ = [
     "StartTimeoutError",
     "SuppliedValueError",
     "UnannotatedError",
+    "UnknownMemberError",
     "UnknownOverrideError",
     "UnknownScopeError",
     "UnresolvableAnnotationError",
     "UnusedProviderError",
     "WrongLoopError",
+    "WrongMemberError",
     "WrongValueError",
     "page",
 ]

@@ -34,11 +34,14 @@ __all__ = [
 _IN_FULL = 5
 """Of more problems than this, the others are only named, with their places."""
 
-_NAMED = 15
+_AT_MOST = 15
 """More than this are only counted."""
 
 _OTHERS = 1
 """Of the others who ask for the same, so many are shown."""
+
+_NAMED = 3
+"""Of the providers that could go together with another one, so many are named."""
 
 
 class GraphError(LifescopeError, code="LS100"):
@@ -90,10 +93,10 @@ class GraphError(LifescopeError, code="LS100"):
         width = _text.WIDTH - _text.numbers(len(self.problems))
         texts = [
             (_text.write if number < in_full else _text.brief)(p._told(), p.code, style, width)
-            for number, p in enumerate(self.problems[:_NAMED])
+            for number, p in enumerate(self.problems[:_AT_MOST])
         ]
         title = _text.write(self._told(), self.code, style)
-        rest = len(self.problems) - _NAMED
+        rest = len(self.problems) - _AT_MOST
         counted = f"... and {rest:,} more, in the error's `problems`" if rest > 0 else ""
         more = style.paint("faint", f"More on each: lifescope explain {self.problems[0].code}")
         return _text.join(title, _text.numbered(texts), counted, more)
@@ -624,7 +627,7 @@ class UnusedProviderError(GraphError, code="LS112"):
         return _text.Report(
             f"nothing asks for {_text.keys(provider)}",
             [Link(provider.name, provider.place, provider.scope)],
-            lists=[("Needed by nothing else:", list(map(str, self.others)))],
+            lists=[("Needed by nothing else:", _some(self.others))],
             fixes=[
                 "remove it, or leave its module out of the container.",
                 "say eager=True, if it is there for what it does.",
@@ -665,3 +668,9 @@ def _askers(chains: Sequence[Sequence[Link]]) -> list[str]:
     ]
     rest = len(chains) - _OTHERS
     return [*shown, f"and {rest:,} more"] if rest > 0 else shown
+
+
+def _some(providers: Sequence[Provider]) -> list[str]:
+    """The first of them, and how many more there are."""
+    rest = len(providers) - _NAMED
+    return [*map(str, providers[:_NAMED]), *([f"and {rest:,} more"] if rest > 0 else [])]
