@@ -120,7 +120,9 @@ def _source(declaration: Declaration, given: Collection[int], container: Place |
         short = module.__name__.rpartition(".")[2]
         is_here = container is not None and container.file == file
         if is_marked:
-            marked = [m for m in vars(module).values() if MARK in getattr(m, "__dict__", {})]
+            # Other members may be proxies that go wrong when they are looked at.
+            members = [m for m in vars(module).values() if isinstance(m, type | types.FunctionType)]
+            marked: list[Any] = [member for member in members if MARK in vars(member)]
             is_there = any(member is declaration.target for member in marked)
             is_used = any(id(unwrap(member)) in given for member in marked)
             is_whole = is_there and len(marked) > 1 and not (is_used or is_here)
@@ -161,7 +163,7 @@ def _functions(files: Collection[str]) -> Iterator[types.FunctionType]:
 
 def _modules(files: Collection[str]) -> Iterator[types.ModuleType]:
     for module in list(sys.modules.values()):
-        if getattr(module, "__file__", None) in files:
+        if getattr(module, "__dict__", {}).get("__file__") in files:  # imports nothing lazily
             yield module
 
 
