@@ -189,12 +189,13 @@ def all_jobs(main: Interpreter, pytest_options: list[str], counts: Counts) -> li
 def _less(*, is_newest: bool) -> list[str]:
     """What the other interpreters leave out, so that the run stays below a quarter of an hour.
 
-    Servers, databases, browsers and uvloop take most of the time, and differ little from one
-    interpreter to the next. The newest runs plain asyncio and trio. The others run eager tasks
-    only, and not what draws or goes through many graphs and processes.
+    Servers, databases, browsers, larger examples and uvloop take most of the time, and differ
+    little from one interpreter to the next. The newest runs plain asyncio and trio. The others
+    run eager tasks only, and not what draws or goes through many graphs and processes.
     """
     left_out = ["servers", "outcomes", "frameworks", "browser", "test_layering.py"]
-    left_out += ["cli", "pages", "pytest_plugin", "texts"]  # texts, and what examples need
+    # Texts, and what needs the packages of the examples.
+    left_out += ["cli", "pages", "pytest_plugin", "texts", "broken"]
     loops = ["uvloop", "eager"]
     if not is_newest:
         left_out += ["server", "property", "render"]

@@ -4,7 +4,7 @@ import dataclasses
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, TypeVar, cast, overload
+from typing import Any, TypeVar, overload
 
 from typing_extensions import TypeForm
 
@@ -60,7 +60,9 @@ class Container:
         self.__lifescope_declarations__: tuple[Declaration, ...] = ()
         self.__lifescope_values__: dict[Key, Any] = {}
         order = _order(scopes)
-        declarations, problems = registry.collect(sources)
+        frame = sys._getframe(1)
+        place = Place(frame.f_code.co_filename, frame.f_lineno)
+        declarations, problems = registry.collect(sources, place)
         self.__lifescope_declarations__ = tuple(declarations)
         providers, unreadable = registry.read(declarations)
         given = {
@@ -71,7 +73,7 @@ class Container:
         declared = {p.key for p in providers if p.kind is Kind.SUPPLIED and p.scope == order.widest}
         ready = [value_provider(key, order) for key in given if key not in declared]
         is_complete = len(providers) == len(declarations)
-        graph, wrong = build([*providers, *ready], order, is_complete=is_complete)
+        graph, wrong = build([*providers, *ready], order, place, is_complete=is_complete)
         if found := [*problems, *unreadable, *wrong]:
             error = errors.GraphError.of(found)
             error.graph = dataclasses.replace(graph, problems=tuple(found))
@@ -143,7 +145,9 @@ class Container:
             GraphError: Nothing provides a parameter of the factory.
             SuppliedValueError: A value is declared for a scope that the root opens itself.
         """
+        frame = sys._getframe(1)
         settings = Settings(
+            place=Place(frame.f_code.co_filename, frame.f_lineno),
             values=dict(values or {}),
             exclude=frozenset(exclude),
             concurrent_start=concurrent_start,
@@ -259,6 +263,6 @@ def _order(scopes: Sequence[str]) -> ScopeOrder:
         raise errors.InvalidProviderError(
             name=f"scopes={names!r}",
             reason=f'needs at least one name, each once, and not "{TRANSIENT}"',
-            fix='name the scopes, the widest first: scopes=("app", "request", "call").',
+            fixes=['name the scopes, the widest first: scopes=("app", "request", "call").'],
         )
     return ScopeOrder(names)

@@ -15,7 +15,8 @@ from anyio import from_thread
 from lifescope import errors
 from lifescope._declare.annotations import Unreadable, Where, read_annotation, read_signature
 from lifescope._declare.decorator import local_names
-from lifescope._declare.signatures import injected_names, read_entry
+from lifescope._declare.imports import import_of
+from lifescope._declare.signatures import injected_names, names_of, read_entry
 from lifescope._model.keys import InjectMarker
 from lifescope._model.names import place_of, spell_callable
 from lifescope._model.provider import Entry
@@ -38,6 +39,32 @@ A function decorated with `@inject` gets it from the current scope. For a type c
 plain `AsyncSession`. FastAPI has its own, which needs no decorator:
 `lifescope.integrations.fastapi.Inject`.
 """
+
+
+def _never_filled() -> errors.NeverFilledError | None:
+    """The function that FastAPI is reading at this moment, with an `Inject` that is not its own.
+
+    FastAPI has no name for it in public, so this looks at who calls; elsewhere it is None.
+    """
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None:
+        module: str = frame.f_globals.get("__name__", "")
+        function: Any = frame.f_locals.get("call") if module.startswith("fastapi.") else None
+        if inspect.isroutine(function):
+            names = names_of(function)
+            return errors.NeverFilledError(
+                name=spell_callable(function),
+                parameters=sorted(injected_names(function, {}), key=names.index),
+                place=place_of(function),
+                signature=names,
+                imported_at=import_of("Inject", inspect.unwrap(function).__code__.co_filename),
+                is_fastapi=True,
+            )
+        frame = frame.f_back
+    return None
+
+
+InjectMarker.refusals.append(_never_filled)
 
 
 def inject(function: _F, /) -> _F:
@@ -67,7 +94,7 @@ def inject_from(container: object | None, function: _F, frame: types.FrameType) 
             name=spell_callable(function),
             reason="is a generator function, which @inject cannot wrap",
             place=place_of(function),
-            fix="inject into the function that calls it.",
+            fixes=["inject into the function that calls it."],
         )
     injected = _Injected(container, function, local_names(function, frame))
     is_async = inspect.iscoroutinefunction(function)
@@ -154,7 +181,12 @@ class _Injected:
                 with _filled_from_thread(scope, filler) as filled:
                     return self.run(args, kwargs, filled)
             if filler.opens(scope.name):
-                raise errors.NotReadyError(key=None, provider=f'the scope "{CALL}"')
+                raise errors.NotReadyError(
+                    key=None,
+                    provider=f'the scope "{CALL}"',
+                    function=str(filler.entry),
+                    opens=CALL,
+                )
             return self.run(args, kwargs, filler.fill_now(scope))
 
     def run(self, args: tuple[Any, ...], kwargs: dict[str, Any], filled: dict[str, Any]) -> Any:

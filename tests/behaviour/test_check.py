@@ -705,7 +705,7 @@ def test_generator_with_another_annotation(function):
     """C13: A generator that is not annotated as one is refused, with the right annotation."""
     error = refused(provider(function, scope="app"))
     assert type(error) is InvalidProviderError
-    assert "Iterator[T]" in str(error)
+    assert "Iterator[A]" in str(error)
     assert at(function) in str(error)
 
 

@@ -8,7 +8,7 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, WebSocket
 from litestar import Litestar
 from litestar import get as litestar_get
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.requests import Request
@@ -210,8 +210,17 @@ class Form(BaseModel):
 )
 def test_parameter_of_fastapi_that_nobody_fills(create_app: Callable[[], Any]) -> None:
     """FastAPI would read it from the request: a client could send what was to be injected."""
-    with pytest.raises(TypeError, match=r"nobody fills Inject\[Form\]"):
+    with pytest.raises(NeverFilledError) as caught:
         create_app()
+    assert caught.value.parameters == ("session",)
+    assert caught.value.place is not None
+    assert "Fix: take Inject from the adapter" in str(caught.value)
+
+
+def test_field_of_a_model_that_nobody_fills() -> None:
+    """Where no function is read, pydantic is told in one sentence."""
+    with pytest.raises(TypeError, match=r"nobody fills Inject\[Form\]"):
+        TypeAdapter(CoreInject[Form])
 
 
 async def test_parameter_that_nobody_fills() -> None:

@@ -1,6 +1,6 @@
 """All programs, by the names of their golden files."""
 
-from texts import apps, asking, living, missing, wiring, written
+from texts import apps, asking, living, missing, nearly, wiring, written
 from texts.programs import PROGRAMS
 
 __all__ = ["NAMES", "OF_GRAPHS"]
@@ -10,7 +10,7 @@ NAMES = sorted(PROGRAMS)
 OF_GRAPHS = sorted(
     name
     for name, program in PROGRAMS.items()
-    if program.__module__ in {module.__name__ for module in (missing, wiring, written)}
+    if program.__module__ in {module.__name__ for module in (missing, nearly, wiring, written)}
 )
 """What a terminal shows in colour: mistakes that are found when a container is built."""
 

@@ -12,6 +12,7 @@ from lifescope._asgi.routes import Leaf, is_app, is_partial, leaves
 from lifescope._declare.signatures import entry_of, injected_names, names_of
 from lifescope._model.names import place_of, spell_callable
 from lifescope._model.provider import Entry, Link
+from lifescope._model.scopes import REQUEST
 from lifescope._text import ROUTE
 from lifescope.errors import GraphError, NeverFilledError
 
@@ -154,18 +155,19 @@ def _entries_of_function(function: Any, forms: dict[str, Any], way: tuple[Link, 
     by_hand: set[str] = set(function.keywords) if is_partial(function) else set()
     function = function.func if is_partial(function) else function
     if forms:
-        yield dataclasses.replace(entry_of(function, forms), asked_by=way)
+        yield dataclasses.replace(entry_of(function, forms), asked_by=way, scope=REQUEST)
     if hasattr(function, "__lifescope_asks_for__"):
         yield from _noted(function, way)
     elif inspect.isroutine(function):
-        forgotten = sorted(injected_names(function, {}) - set(forms) - by_hand)
+        names = names_of(function)
+        forgotten = sorted(injected_names(function, {}) - set(forms) - by_hand, key=names.index)
         if forgotten:
             yield NeverFilledError(
                 name=spell_callable(function),
                 parameters=forgotten,
                 place=place_of(function),
                 chain=way,
-                signature=names_of(function),
+                signature=names,
             )
 
 
@@ -186,6 +188,6 @@ def _noted(function: Any, way: tuple[Link, ...]) -> _Found:
     asks_for = getattr(function, "__lifescope_asks_for__", None)
     try:
         for entry in () if asks_for is None else asks_for():
-            yield dataclasses.replace(entry, asked_by=way)
+            yield dataclasses.replace(entry, asked_by=way, scope=REQUEST)
     except GraphError as error:  # an annotation cannot be read
         yield from error.problems

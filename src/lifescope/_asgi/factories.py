@@ -8,7 +8,7 @@ from typing import Any, cast
 from lifescope import errors
 from lifescope._asgi.protocol import AsgiApp
 from lifescope._declare.signatures import by_name, called_function, read_entry
-from lifescope._model.names import spell_callable
+from lifescope._model.names import spell_callable, unwrap
 from lifescope._model.provider import Entry, Provider
 from lifescope._runtime.engine import Engine
 from lifescope._runtime.filling import Filler
@@ -141,5 +141,11 @@ def _could_be_asgi(parameter: inspect.Parameter) -> bool:
 
 
 def _spell(given: Any) -> str:
-    spelled = spell_callable(given) if callable(given) else repr(given)
-    return spelled.removesuffix("()")
+    if not callable(given):
+        return repr(given)
+    is_object = not (isinstance(given, type) or inspect.isroutine(unwrap(given)))
+    return (
+        f"{type(given).__qualname__}(...)"
+        if is_object
+        else spell_callable(given).removesuffix("()")
+    )

@@ -249,7 +249,7 @@ class Lifespan:
         if not self._was_ready:
             return errors.StartTimeoutError(
                 seconds=self._settings.start_timeout or 0.0,
-                report=str(self._startup),
+                report=str(self._startup) if self._startup.steps else "",
                 stood_at=None if self._startup.is_at_providers else self._stood_at,
             )
         late = errors.ReleaseTimeoutError(

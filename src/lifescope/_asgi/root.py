@@ -63,9 +63,11 @@ class Root:
             raise errors.UnknownScopeError(
                 scope=REQUEST, known=scopes.names, name="container.asgi, which opens it per request"
             )
-        engine.handed_in.check(scopes.widest, self._settings.values)
+        place = self._settings.place
+        engine.handed_in.check(scopes.widest, self._settings.values, place, by_root=True)
         for name in (*scopes.between(scopes.widest, REQUEST), *([CALL] if CALL in scopes else [])):
-            engine.handed_in.check(name, {})  # the root opens these, and has no values for them
+            # The root opens these, and has no values for them.
+            engine.handed_in.check(name, {}, place, by_root=True)
         try:
             self._factory.check(engine)
         except errors.GraphError as error:

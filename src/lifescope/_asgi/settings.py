@@ -5,6 +5,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lifescope._model.names import Place
+
 __all__ = ["OnCrash", "Settings"]
 
 OnCrash = Literal["stop"] | Callable[[BaseException], Awaitable[None] | None] | None
@@ -12,8 +14,13 @@ OnCrash = Literal["stop"] | Callable[[BaseException], Awaitable[None] | None] | 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """See `Container.asgi`; all times are in seconds."""
+    """See `Container.asgi`; all times are in seconds.
 
+    Attributes:
+        place: Where it was called.
+    """
+
+    place: Place | None
     values: Mapping[Any, Any]
     exclude: frozenset[ContextVar[Any]]
     concurrent_start: bool

@@ -11,14 +11,14 @@ from typing_extensions import TypeForm
 from lifescope._model.names import Place, unwrap
 from lifescope._model.provider import Declaration
 
-__all__ = ["MARK", "local_names", "marked", "provider", "supplied"]
+__all__ = ["MARK", "known", "local_names", "provider", "supplied"]
 
 MARK = "__lifescope_declaration__"
 """The attribute under which a marked function or class carries its Declaration."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-_marked: "weakref.WeakSet[Declaration]" = weakref.WeakSet()
+_known: "weakref.WeakSet[Declaration]" = weakref.WeakSet()
 
 
 @overload
@@ -107,6 +107,7 @@ def provider(
         The function or class itself; or, called directly, a record for `Container`.
     """
     frame = sys._getframe(1)
+    called_at, is_called = Place(frame.f_code.co_filename, frame.f_lineno), target is not None
 
     def declare(target: Any) -> Declaration:
         return Declaration(
@@ -123,24 +124,26 @@ def provider(
             decorate=decorate,
             many=many,
             place=_place(target, frame),
+            said_at=called_at if is_called else _place(target, frame),
             local_names=local_names(target, frame),
         )
 
     if target is not None:
-        return declare(target)
+        _known.add(declaration := declare(target))
+        return declaration
 
     def mark(target: Any) -> Any:
         declaration = declare(target)
         setattr(target, MARK, declaration)
-        _marked.add(declaration)
+        _known.add(declaration)
         return target
 
     return mark
 
 
-def marked() -> list[Declaration]:
-    """Whatever is marked with `@provider` in this program, in containers or not."""
-    return list(_marked)
+def known() -> list[Declaration]:
+    """Whatever was declared with `provider` in this program, in containers or not."""
+    return list(_known)
 
 
 def supplied(form: TypeForm[Any], /, *, scope: str, name: str | None = None) -> Declaration:
@@ -158,7 +161,7 @@ def supplied(form: TypeForm[Any], /, *, scope: str, name: str | None = None) -> 
     """
     frame = sys._getframe(1)
     place = Place(frame.f_code.co_filename, frame.f_lineno)
-    return Declaration(form, scope, (form,), name, supplied=True, place=place)
+    return Declaration(form, scope, (form,), name, supplied=True, place=place, said_at=place)
 
 
 def _forms(provides: Any) -> tuple[Any, ...] | None:

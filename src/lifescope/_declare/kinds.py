@@ -14,8 +14,8 @@ from lifescope import errors
 from lifescope._declare.annotations import without_none
 from lifescope._declare.signatures import MISSING, Reader, by_name, called_function
 from lifescope._model.keys import Key, as_key
-from lifescope._model.names import spell
-from lifescope._model.provider import Declaration, Kind, Provider
+from lifescope._model.names import at, spell
+from lifescope._model.provider import Declaration, Kind, Parameter, Provider
 
 __all__ = ["read_declaration"]
 
@@ -31,6 +31,7 @@ _ITERATORS = {
         collections.abc.Iterable,
     ),
 }
+_ANY_ITERATOR = frozenset(form for forms in _ITERATORS.values() for form in forms)
 _MANAGERS = {
     contextlib.AbstractAsyncContextManager: Kind.ASYNC_MANAGER,
     contextlib.AbstractContextManager: Kind.MANAGER,
@@ -53,6 +54,7 @@ def read_declaration(declaration: Declaration) -> tuple[Provider | None, list[er
             kind=Kind.SUPPLIED,
             target=type(None),
             place=declaration.place,
+            said_at=declaration.said_at,
         )
         return supplied, []
     reader = Reader(declaration.target, declaration.place, declaration.local_names)
@@ -88,33 +90,59 @@ def read_declaration(declaration: Declaration) -> tuple[Provider | None, list[er
         decorate=declaration.decorate,
         many=declaration.many,
         place=declaration.place,
+        said_at=declaration.said_at,
         result=_checked_against(declaration, result),
         signature=tuple(signature.parameters),
     )
-    _check_options(declaration, provider, is_async, reader)
-    return provider, reader.problems
+    return _check_options(declaration, provider, is_async, reader), reader.problems
 
 
 def _check_options(
     declaration: Declaration, provider: Provider, is_async: bool, reader: Reader
-) -> None:
-    """Find options of `@provider` that contradict each other, or what they are said of."""
+) -> Provider:
+    """Find options of `@provider` that contradict each other, or what they are said of.
+
+    Returns:
+        The provider as it is meant, as far as that can be told.
+    """
     if declaration.thread and is_async:
         reader.refuse(
             "says thread=True, which is for code that blocks, but is async",
-            "leave thread=True out, or make it a def function that blocks.",
+            "leave thread=True out.",
+            "make it a def function that blocks.",
+            place=declaration.said_at,
         )
     several = [n for n in ("replace", "decorate", "many") if getattr(declaration, n)]
     if len(several) > 1:
         reader.refuse(
-            f"says {' and '.join(f'{name}=True' for name in several)}", "say one of them."
+            f"says {' and '.join(f'{name}=True' for name in several)}",
+            "say one of them.",
+            place=declaration.said_at,
         )
     asked = {parameter.key for parameter in provider.parameters}
     if declaration.decorate and not asked.intersection(provider.keys):
+        where = at(reader.written_at)
+        meant = _meant_to_wrap(provider)
         reader.refuse(
             f"says decorate=True, but has no parameter of type {provider.key}",
-            f"add one for what it wraps: inner: {provider.key}.",
+            f"ask for what it wraps as {provider.key}: {meant.name}: {provider.key}{where}."
+            if meant
+            else f"add a parameter for what it wraps: inner: {provider.key}{where}.",
+            place=declaration.said_at,
         )
+        if meant:  # nobody is to miss what it asks for by mistake
+            right = dataclasses.replace(meant, key=provider.key)
+            parameters = [right if p is meant else p for p in provider.parameters]
+            return dataclasses.replace(provider, parameters=tuple(parameters))
+    return provider
+
+
+def _meant_to_wrap(decorator: Provider) -> Parameter | None:
+    """The parameter of *decorator* that can do all that its key can, if there is one."""
+    wanted = {name for name in dir(decorator.key.form) if not name.startswith("_")}
+    return next(
+        (p for p in decorator.parameters if wanted and wanted <= set(dir(p.key.form))), None
+    )
 
 
 def _checked_against(declaration: Declaration, result: Any) -> Any:
@@ -209,8 +237,8 @@ def _kind_of_function(
     if declaration.provides is None and _seems_to_yield(result):
         reader.refuse(
             f"is annotated {spell(result)} but has no yield",
-            "yield the object instead of returning it; if the iterator itself is to be provided, "
-            f"say provides={spell(result)}.",
+            "yield the object instead of returning it.",
+            f"say provides={spell(result)}, if the iterator itself is to be provided.",
         )
         result = get_args(result)[0]  # what it was meant to provide, so that nobody misses it
     if manager is None or declaration.enter is False:
@@ -243,7 +271,9 @@ def _entered(
     if manager is None:
         reader.refuse(
             "says enter=True, but what it gives is not a context manager",
-            "leave enter=True out, or annotate what it really gives.",
+            "leave enter=True out.",
+            "annotate what it really gives.",
+            place=declaration.said_at,
         )
         return kind, result, target
     if kind is Kind.AWAIT:
@@ -287,8 +317,10 @@ def _yielded(reader: Reader, kind: Kind, result: Any) -> Any:
         return arguments[0]
     wanted = "AsyncIterator" if kind is Kind.ASYNC_GENERATOR else "Iterator"
     reader.refuse(
-        f"yields, but its result is not annotated {wanted}[T]",
-        f"annotate it -> {wanted}[T], where T is what it yields.",
+        f"yields, but its result is not annotated {wanted}[...]",
+        f"annotate it -> {wanted}[{spell(result)}], if that is what it yields."
+        if (origin or result) not in _ANY_ITERATOR
+        else f"annotate it -> {wanted}[{spell(arguments[0]) if arguments else 'T'}].",
     )
     return result
 

@@ -18,8 +18,9 @@ from lifescope._declare.annotations import (
     substituted,
     without_none,
 )
+from lifescope._declare.imports import origin_of
 from lifescope._model.keys import InjectMarker, Key, as_key
-from lifescope._model.names import Place, is_foreign, place_of, spell_callable
+from lifescope._model.names import Place, is_foreign, place_of, spell_callable, written_at
 from lifescope._model.provider import Entry, Parameter
 
 __all__ = [
@@ -40,6 +41,7 @@ class Reader:
     """Reads one function or class, and collects what is wrong with it.
 
     Attributes:
+        place: Where it is written, or of a class, where it is declared.
         classes: Parameter name to class: what `type[T]` stands for, where a base class says so.
         problems: What is wrong.
     """
@@ -63,24 +65,35 @@ class Reader:
             )
             return inspect.Signature()
 
-    def refuse(self, reason: str, fix: str) -> None:
-        """Note that it cannot be a provider."""
+    @functools.cached_property
+    def written_at(self) -> Place | None:
+        """Where the parameters are written."""
+        return written_at(self.target) or self.place
+
+    def refuse(self, reason: str, *fixes: str, place: Place | None = None) -> None:
+        """Note that it cannot be a provider; the mistake is at *place*, if not at its own."""
         self.problems.append(
-            errors.InvalidProviderError(name=self.name, reason=reason, place=self.place, fix=fix)
+            errors.InvalidProviderError(
+                name=self.name, reason=reason, place=place or self.place, fixes=fixes
+            )
         )
 
     def read(self, annotation: Any, parameter: str | None) -> Any:
         form = read_annotation(annotation, self.where)
         if not isinstance(form, Unreadable):
             return form
+        origin = origin_of(form, self.where)
         self.problems.append(
             errors.UnresolvableAnnotationError(
                 name=self.name,
                 parameter=parameter,
                 annotation=form.text,
                 reason=form.reason,
-                place=self.place,
+                place=self.written_at,
                 signature=names_of(self.target),
+                missing=origin.name if origin else "",
+                imported_at=origin.imported_at if origin else None,
+                near=origin.near if origin else None,
             )
         )
         return MISSING
@@ -98,7 +111,7 @@ class Reader:
                     errors.UnannotatedError(
                         name=self.name,
                         parameter=parameter.name,
-                        place=self.place,
+                        place=self.written_at,
                         signature=names_of(self.target),
                     )
                 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lifescope import errors
 from lifescope._graph.index import Index
 from lifescope._model.keys import Key
+from lifescope._model.names import Place
 from lifescope._model.provider import Edge, Provider
 from lifescope._model.scopes import TRANSIENT, ScopeOrder
 
@@ -22,6 +23,7 @@ class Graph:
         providers: Those of them that make something, and what follows from them.
         index: Finds the provider of a key.
         problems: What is wrong with it; only an error has a graph in which anything is.
+        place: Where the container is made, if that is known.
     """
 
     scopes: ScopeOrder
@@ -29,6 +31,7 @@ class Graph:
     providers: tuple[Provider, ...]
     index: Index
     problems: tuple[errors.GraphError, ...] = ()
+    place: Place | None = None
 
     @property
     def overridden(self) -> Collection[Key]:

@@ -18,7 +18,7 @@ from lifescope._model.provider import Edge, Kind, Parameter, Provider
 from lifescope._model.relations import RELATIONS, Background
 from lifescope._model.scopes import REQUEST, TRANSIENT, ScopeOrder
 
-__all__ = ["Index"]
+__all__ = ["Index", "is_built_in"]
 
 _CONNECTIONS = {
     ("starlette.requests", "Request"),
@@ -276,15 +276,15 @@ class Index:
         Both are recognised by name, so that a program without a web framework imports none.
         """
         cls: Any = get_origin(key.form) or key.form
-        if key.name is not None or not isinstance(cls, type):
+        if key.name is not None or not is_built_in(key.form):
             return None
         if key.form is not cls:  # Request[State] is the same object as Request
             return self.find(Key(cls)) if _is_connection(cls) else None
         if cls is Background:
             return Provider((key,), TRANSIENT, Kind.BACKGROUND, cls)
-        if getattr(cls, "__lifescope_open_scope__", False):
+        if not _is_connection(cls):
             return Provider((key,), TRANSIENT, Kind.SCOPE, cls)
-        if _is_connection(cls) and REQUEST in self.scopes:
+        if REQUEST in self.scopes:
             return Provider((key,), REQUEST, Kind.SUPPLIED, cls)
         return None
 
@@ -294,8 +294,17 @@ def _endless(provider: Provider) -> errors.InvalidProviderError:
         name=provider.name,
         reason="needs what it provides itself, for ever new type arguments",
         place=provider.place,
-        fix="let it need something that does not grow with each step.",
+        fixes=["let it need something that does not grow with each step."],
     )
+
+
+def is_built_in(form: Any) -> bool:
+    """Whether nobody has to declare it: the connection of a request, and the open scope itself."""
+    cls: Any = get_origin(form) or form
+    if not isinstance(cls, type):
+        return False
+    is_scope = getattr(cls, "__lifescope_open_scope__", False)
+    return cls is Background or is_scope or _is_connection(cls)
 
 
 def _is_connection(cls: type) -> bool:

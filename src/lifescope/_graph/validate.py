@@ -4,19 +4,22 @@ import dataclasses
 import functools
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, get_args, get_origin
+from typing import Literal, NamedTuple, get_args, get_origin
 
 from lifescope import errors
+from lifescope._declare.imports import import_of
 from lifescope._graph.generics import canonical
 from lifescope._graph.graph import Graph
 from lifescope._graph.index import Index
+from lifescope._graph.makeable import Offered, use_of_class
 from lifescope._graph.suggest import suggest
 from lifescope._model.keys import Key, as_key, list_of
-from lifescope._model.provider import Edge, Entry, Kind, Link, Parameter, Provider
+from lifescope._model.names import Place, spell
+from lifescope._model.provider import Edge, Entry, Kind, Link, Nearness, Parameter, Provider
 from lifescope._model.relations import RELATIONS
 from lifescope._model.scopes import TRANSIENT, ScopeOrder
 
-__all__ = ["build", "check_entry", "edge_for", "merge"]
+__all__ = ["build", "check_entry", "edge_for", "merge", "missing_key"]
 
 _Edges = Mapping[Provider, tuple[Edge, ...]]
 
@@ -24,9 +27,14 @@ _WITH_SUGGESTIONS = 20
 """Where more is missing than this, a module was forgotten; names that are alike help nobody."""
 
 
+_MANY = 3
+"""If so many keep something beyond its end, it has the wrong scope, not they."""
+
+
 def build(
     declared: Sequence[Provider],
     scopes: ScopeOrder,
+    place: Place | None = None,
     *,
     is_complete: bool = True,
     undecorated: Collection[Key] = (),
@@ -37,13 +45,14 @@ def build(
     Args:
         declared: In the order in which they were given.
         scopes: The container's scopes.
+        place: Where the container is made.
         is_complete: False if there are providers whose key is not known; what seems to be
             missing may be what they provide, and is not reported.
         undecorated: Keys that decorators leave alone.
         is_checked: It is known that nothing is wrong.
     """
     problems: list[errors.GraphError] = []
-    duplicates: list[errors.GraphError] = []
+    duplicates: list[errors.DuplicateProviderError] = []
     kept = declared
     if not is_checked:
         known, problems = _with_known_scope(declared, scopes)
@@ -51,9 +60,10 @@ def build(
     index = Index(kept, scopes, undecorated)
     connected = index.connect()
     making = [provider for provider in connected if provider not in index.samples]
-    graph = Graph(scopes, tuple(kept), tuple(making), index)
+    graph = Graph(scopes, tuple(kept), tuple(making), index, place=place)
     if not is_checked:
-        problems += [*duplicates, *_problems(graph, connected, is_complete)]
+        others = _problems(graph, connected, is_complete)
+        problems += _explained(graph, duplicates, others)
     return graph, problems
 
 
@@ -92,7 +102,7 @@ def check_entry(graph: Graph, entry: Entry) -> list[Edge]:
         if edge is not None:
             edges.append(edge)
         else:
-            gaps.append(_Gap(parameter, (*entry.asked_by, Link.of(entry, parameter.name))))
+            gaps.append(_Gap(parameter, (*entry.asked_by, Link.of(entry, parameter.name)), entry))
     problems += _missing(graph, gaps)
     if problems:
         raise errors.GraphError.of(problems)
@@ -107,7 +117,9 @@ def merge(problems: Iterable[errors.GraphError]) -> list[errors.GraphError]:
         if first is problem or not isinstance(problem, errors.MissingProviderError):
             continue
         assert isinstance(first, errors.MissingProviderError)
-        chains = (problem.chain, *problem.others)
+        # A function that several routes depend on asks once.
+        known = {chain[-1] for chain in (first.chain, *first.others)}
+        chains = [c for c in (problem.chain, *problem.others) if c[-1] not in known]
         first = dataclasses.replace(first, others=(*first.others, *chains))
         merged[problem.key] = first
     return list(merged.values())
@@ -146,7 +158,7 @@ def _problems(
         *others,
         *_missing(graph, missing),
         *cycles,
-        *_captives(graph, providers, in_cycles),
+        *_captives(graph, providers, in_cycles, dependents),
     ]
 
 
@@ -155,7 +167,7 @@ class _Gap(NamedTuple):
 
     parameter: Parameter
     chain: tuple[Link, ...]
-    asker: Provider | None = None
+    asker: Provider | Entry
 
     @property
     def key(self) -> Key:
@@ -176,10 +188,33 @@ def _missing(graph: Graph, gaps: Iterable[_Gap]) -> list[errors.GraphError]:
     by_key: dict[Key, list[_Gap]] = {}
     for gap in gaps:
         by_key.setdefault(gap.key, []).append(gap)
-    return [
+    return _together(
         _missing_key(graph, key, same, is_first=number < _WITH_SUGGESTIONS)
         for number, (key, same) in enumerate(by_key.items())
-    ]
+    )
+
+
+def _together(missing: Iterable[errors.MissingProviderError]) -> list[errors.GraphError]:
+    """The same, where what was left out with one module, or one list, is one problem."""
+    together: dict[object, errors.MissingProviderError] = {}
+    for problem in missing:
+        suggestion = next(iter(problem.suggestions), None)
+        is_left_out = suggestion is not None and suggestion.nearness is Nearness.LEFT_OUT
+        cause = suggestion.source if suggestion is not None and is_left_out else problem.key
+        first = together.setdefault(cause, problem)
+        if first is not problem:
+            together[cause] = dataclasses.replace(first, also=(*first.also, problem.key))
+    return list(together.values())
+
+
+def missing_key(graph: Graph, key: Key) -> errors.MissingProviderError:
+    """What to say of *key*, that was asked for by hand."""
+    return errors.MissingProviderError(
+        key=key,
+        suggestions=suggest(key, graph.declared, graph.place),
+        container=graph.place,
+        by_class=_use_of_class(graph, key, graph.declared, None),
+    )
 
 
 def _missing_key(
@@ -187,17 +222,34 @@ def _missing_key(
 ) -> errors.MissingProviderError:
     first, *rest = sorted(gaps, key=lambda gap: len(gap.chain))
     # What it is to live in, if it is to fit all who ask: nothing narrower than the widest.
-    scopes = {gap.asker.scope for gap in gaps if gap.asker is not None} - {TRANSIENT}
+    scopes = {gap.asker.scope for gap in gaps} & set(graph.scopes.names)
     widest = min(scopes, key=graph.scopes.rank) if scopes else None
+    asker, parameter = first.asker, first.parameter.name
+    there = [provider for provider in graph.declared if provider is not asker]
+    suggestions = suggest(key, there, graph.place, parameter) if is_first else []
+    is_alike = any(s.nearness is Nearness.SPELLED_ALIKE for s in suggestions)
+    written_at = asker.written_at
     return errors.MissingProviderError(
         key=key,
         chain=first.chain,
         others=[gap.chain for gap in rest],
-        suggestions=suggest(key, [p for p in graph.declared if p is not first.asker])
-        if is_first
-        else (),
+        suggestions=suggestions,
         scope=widest,
+        asked_at=written_at if written_at != asker.place else None,
+        imported_at=import_of(spell(key.form), written_at.file)
+        if is_alike and written_at
+        else None,
+        container=graph.place,
+        by_class=_use_of_class(graph, key, there, widest) if is_first else "made",
     )
+
+
+def _use_of_class(
+    graph: Graph, key: Key, there: Sequence[Provider], scope: str | None
+) -> Literal["made", "handed in", ""]:
+    """How the class that *key* is could be used; only the widest scope is opened with values."""
+    use = use_of_class(key, Offered(there))
+    return "" if use == "handed in" and scope not in (None, graph.scopes.widest) else use
 
 
 def _with_known_scope(
@@ -214,7 +266,7 @@ def _with_known_scope(
             names = (*scopes.names, TRANSIENT)
             problems.append(
                 errors.UnknownScopeError(
-                    scope=provider.scope, known=names, name=provider.name, place=provider.place
+                    scope=provider.scope, known=names, name=provider.name, place=provider.said_at
                 )
             )
     return known, problems
@@ -222,13 +274,13 @@ def _with_known_scope(
 
 def _one_per_key(
     declared: Sequence[Provider],
-) -> tuple[list[Provider], list[errors.GraphError]]:
+) -> tuple[list[Provider], list[errors.DuplicateProviderError]]:
     """The providers that stay: `replace=True` takes the place of what others offer."""
     offers: dict[Key, list[Provider]] = {}
     for provider in declared:
         for key in _claimed(provider):
             offers.setdefault(canonical(key), []).append(provider)
-    problems: list[errors.GraphError] = []
+    problems: list[errors.DuplicateProviderError] = []
     replaced: set[tuple[Provider, Key]] = set()
     for key, providers in offers.items():
         replacing = [provider for provider in providers if provider.replace]
@@ -262,6 +314,55 @@ def _claimed(provider: Provider) -> list[Key]:
     return list(provider.keys)
 
 
+def _explained(
+    graph: Graph,
+    duplicates: Iterable[errors.DuplicateProviderError],
+    others: Sequence[errors.GraphError],
+) -> list[errors.GraphError]:
+    """What is provided twice, with what that comes from, and *others* without what follows."""
+    explained: list[errors.GraphError] = []
+    rest = list(others)
+    for duplicate in duplicates:
+        key = duplicate.key
+        consequences: list[errors.GraphError] = [
+            p for p in rest if isinstance(p, errors.CycleError) and key in p.keys
+        ]
+        # One of them was to have the name for which another one asks in vain.
+        named = next(
+            (
+                p
+                for p in rest
+                if isinstance(p, errors.MissingProviderError)
+                and key.name is None
+                and p.key.name is not None
+                and p.key.form == key.form
+            ),
+            None,
+        )
+        consequences += [named] if named is not None else []
+        rest = [problem for problem in rest if problem not in consequences]
+        explained.append(
+            dataclasses.replace(
+                duplicate,
+                wraps=next((p for p in duplicate.providers if _asks_for(p, key)), None),
+                lists=_listed_by(graph, key),
+                misses=named.chain[-1] if named is not None else None,
+                missing=named.key.name or "" if named is not None else "",
+            )
+        )
+    return [*explained, *rest]
+
+
+def _asks_for(provider: Provider, key: Key) -> bool:
+    return any(parameter.key == key for parameter in provider.parameters)
+
+
+def _listed_by(graph: Graph, key: Key) -> Provider | None:
+    """Who asks for a list of *key*."""
+    wanted = list_of(key)
+    return next((p for p in graph.declared if _asks_for(p, wanted)), None)
+
+
 class _Dependents:
     """Who needs a provider, and through which parameter; computed when something is wrong."""
 
@@ -277,6 +378,21 @@ class _Dependents:
                     asker = (provider, edge.parameter.name)
                     askers.setdefault(edge.provider, []).append(asker)
         return askers
+
+    def of(self, provider: Provider) -> list[Provider]:
+        """Who needs *provider*, through transients as well; without these."""
+        found: dict[Provider, None] = {}
+        queue, seen = deque([provider]), {provider}
+        while queue:
+            for asker, _ in self._askers.get(queue.popleft(), ()):
+                if asker in seen:
+                    continue
+                seen.add(asker)
+                if asker.scope == TRANSIENT:
+                    queue.append(asker)
+                else:
+                    found[asker] = None
+        return list(found)
 
     def way_to(self, provider: Provider) -> list[Link]:
         """The shortest chain to *provider* from one that nobody needs; without itself."""
@@ -329,7 +445,7 @@ def _cycles(
         start, way = dependents.way_into(members)
         circle = _circle(successors, group, numbers[start])
         links: list[Link] = []
-        key: Key | None = None
+        keys: list[Key] = []
         for number, following in zip(circle, [*circle[1:], circle[0]], strict=True):
             parameter = next(
                 edge.parameter
@@ -337,9 +453,13 @@ def _cycles(
                 if edge.provider is providers[following]
             )
             links.append(Link.of(providers[number], parameter.name))
-            if providers[number].place is not None:  # no list, and no handle
-                key = _behind(parameter.key)
-        problems.append(errors.CycleError(chain=links, way=way, key=key))
+            keys.append(parameter.key)
+        asking = [providers[number] for number in circle]
+        written = [provider.written_at if provider.place else None for provider in asking]
+        wraps = [p.decorate and key in p.keys for p, key in zip(asking, keys, strict=True)]
+        problems.append(
+            errors.CycleError(chain=links, way=way, keys=keys, written=written, wraps=wraps)
+        )
     return problems, involved
 
 
@@ -395,7 +515,7 @@ def _circle(successors: Sequence[Sequence[int]], group: list[int], start: int) -
 
 
 def _captives(
-    graph: Graph, providers: Iterable[Provider], in_cycles: set[Provider]
+    graph: Graph, providers: Iterable[Provider], in_cycles: set[Provider], dependents: _Dependents
 ) -> list[errors.GraphError]:
     """Longer-lived providers that need shorter-lived ones, also through transients."""
     ordered = graph.needed(providers)
@@ -407,7 +527,7 @@ def _captives(
         own = graph.scopes.rank(provider.scope)
         for edge in graph.needs(provider):
             if _rank(graph, edge, narrowest) > own:
-                problem = _captive(provider, edge, narrowest)
+                problem = _captive(graph, provider, edge, narrowest, dependents)
                 # Several may keep it through one transient: that is one thing to mend.
                 cause = tuple(link.place or link.name for link in problem.chain[-2:])
                 cause = (*cause, problem.chain[-2].parameter)
@@ -415,7 +535,25 @@ def _captives(
                 if first is not problem:
                     others = (*first.others, problem.chain)
                     problems[cause] = dataclasses.replace(first, others=others)
-    return list(problems.values())
+    return _kept_by_many(problems.values())
+
+
+def _kept_by_many(problems: Iterable[errors.CaptiveDependencyError]) -> list[errors.GraphError]:
+    """The same; where many keep one that could live as long as they do, it is the mistake."""
+    by_inner: dict[Provider, list[errors.CaptiveDependencyError]] = {}
+    for problem in problems:
+        by_inner.setdefault(problem.inner, []).append(problem)
+    found: list[errors.GraphError] = []
+    for first, *rest in by_inner.values():
+        are_movable = all(problem.is_movable for problem in (first, *rest))
+        is_plain = first.is_liftable and not first.inner.kind.has_release
+        if len(rest) + 1 >= _MANY and is_plain and not are_movable:
+            others = [chain for each in rest for chain in (each.chain, *each.others)]
+            others = [*first.others, *others]
+            found.append(dataclasses.replace(first, others=others, is_kept_by_many=True))
+        else:
+            found += [first, *rest]
+    return found
 
 
 _Narrowest = dict[Provider, tuple[int, Edge | None]]
@@ -451,10 +589,15 @@ def _rank(graph: Graph, edge: Edge, narrowest: _Narrowest) -> int:
     return graph.scopes.rank(edge.provider.scope)
 
 
-def _captive(outer: Provider, first: Edge, narrowest: _Narrowest) -> errors.CaptiveDependencyError:
+def _captive(
+    graph: Graph, outer: Provider, first: Edge, narrowest: _Narrowest, dependents: _Dependents
+) -> errors.CaptiveDependencyError:
     links: list[Link] = []
     current, edge = outer, first
+    asker, parameter = outer, first.parameter
     while True:
+        if current.place is not None:  # no list, and no handle
+            asker, parameter = current, edge.parameter
         links.append(Link.of(current, edge.parameter.name))
         assert edge.provider is not None
         current = edge.provider
@@ -463,4 +606,16 @@ def _captive(outer: Provider, first: Edge, narrowest: _Narrowest) -> errors.Capt
             break
         edge = following
     links.append(Link.of(current))
-    return errors.CaptiveDependencyError(outer=outer, inner=current, chain=links)
+    rank = graph.scopes.rank
+    needs = graph.needed([edge.provider for edge in graph.needs(current) if edge.provider])
+    return errors.CaptiveDependencyError(
+        outer=outer,
+        inner=current,
+        chain=links,
+        is_movable=not outer.eager
+        and all(rank(each.scope) >= rank(current.scope) for each in dependents.of(outer)),
+        is_liftable=current.place is not None
+        and all(n.scope == TRANSIENT or rank(n.scope) <= rank(outer.scope) for n in needs),
+        wraps=asker.decorate and parameter.key in asker.keys,
+        asked_at=asker.written_at,
+    )

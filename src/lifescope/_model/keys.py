@@ -1,7 +1,8 @@
 """Key: what is provided, and what is asked for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, ClassVar, get_args, get_origin
 
 from lifescope._model.names import spell
 
@@ -23,11 +24,17 @@ class Named:
 class InjectMarker:
     """Stands in the metadata of every `Inject[T]`, whichever framework it is for."""
 
+    refusals: ClassVar[list[Callable[[], Exception | None]]] = []
+    """Each knows what is wrong where some framework takes a marker for its own, or does not."""
+
     def __get_pydantic_core_schema__(self, form: Any, handler: Any) -> Any:
         """Refuse to be read from a request: pydantic is asked where nobody fills the parameter.
 
         A client could send what was to be injected.
         """
+        for refusal in self.refusals:
+            if (error := refusal()) is not None:
+                raise error
         raise TypeError(
             f"nobody fills Inject[{spell(form)}] here, and FastAPI takes it for a part of the "
             f"request: import Inject from lifescope.integrations.fastapi, or put @inject below "

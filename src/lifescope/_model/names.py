@@ -10,7 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin
 
-__all__ = ["Place", "identifier", "is_foreign", "place_of", "spell", "spell_callable"]
+__all__ = [
+    "Place",
+    "at",
+    "identifier",
+    "is_foreign",
+    "place_of",
+    "spell",
+    "spell_callable",
+    "written_at",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +31,11 @@ class Place:
 
     def __str__(self) -> str:
         return f"{_short(self.file)}:{self.line}"
+
+
+def at(place: Place | None) -> str:
+    """*place* in brackets, to stand behind what is written there; nothing if nobody knows."""
+    return f" ({place})" if place else ""
 
 
 def spell(form: object) -> str:
@@ -81,6 +95,20 @@ def place_of(target: Any) -> Place | None:
         return Place(inspect.getsourcefile(cls) or "?", inspect.getsourcelines(cls)[1])
     except (OSError, TypeError):
         return None
+
+
+def written_at(target: Any) -> Place | None:
+    """Where the parameters of *target* are written: of a class, its `__init__`, if it has one.
+
+    An `__init__` that is inherited is found where it stands, one that was generated (a dataclass)
+    at the class.
+    """
+    target = unwrap(target)
+    if isinstance(target, type):
+        code = getattr(unwrap(inspect.getattr_static(target, "__init__")), "__code__", None)
+        if isinstance(code, types.CodeType) and not code.co_filename.startswith("<"):
+            return Place(code.co_filename, code.co_firstlineno)
+    return place_of(target)
 
 
 def is_foreign(target: Any) -> bool:

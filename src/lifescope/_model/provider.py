@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lifescope._model.keys import Key
-from lifescope._model.names import Place, spell_callable
+from lifescope._model.names import Place, spell_callable, written_at
 
 __all__ = [
     "Declaration",
@@ -89,6 +89,7 @@ class Declaration:
     many: bool = False
     supplied: bool = False
     place: Place | None = None
+    said_at: Place | None = None
     local_names: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
 
@@ -114,6 +115,8 @@ class Provider:
         keys: What it provides; all of them stand for one object.
         thread: It is driven in worker threads, and awaited meanwhile.
         result: The type that a function says it gives, where values are checked against it.
+        place: Where it is written: a function, or the `provider(...)` for a class.
+        said_at: Where its scope and what else `provider` was told is written.
         leads_to: What a relation asks for; None where that may be missing, and is. For
             `Kind.SHARED`, the provider that it stands for.
         signature: The names of all parameters of what the user wrote.
@@ -132,6 +135,7 @@ class Provider:
     decorate: bool = False
     many: bool = False
     place: Place | None = None
+    said_at: Place | None = None
     result: Any = None
     leads_to: "Provider | None" = None
     signature: tuple[str, ...] = ()
@@ -147,6 +151,11 @@ class Provider:
         if self.kind in (Kind.SUPPLIED, Kind.VALUE) or self.kind.is_derived:
             return str(self.key)
         return spell_callable(self.target)
+
+    @property
+    def written_at(self) -> Place | None:
+        """Where its parameters are written."""
+        return self.place if self.kind in (Kind.SUPPLIED, Kind.VALUE) else written_at(self.target)
 
     def __str__(self) -> str:
         return f"{self.name} ({self.place})" if self.place else self.name
@@ -172,6 +181,7 @@ class Entry:
     Attributes:
         asked_by: The way to it from outside: a route, the functions in between.
         signature: The names of all its parameters.
+        scope: In which it asks, if that is known.
     """
 
     name: str
@@ -179,6 +189,12 @@ class Entry:
     place: Place | None = None
     asked_by: "tuple[Link, ...]" = ()
     signature: tuple[str, ...] = ()
+    scope: str = ""
+
+    @property
+    def written_at(self) -> Place | None:
+        """Where its parameters are written."""
+        return self.place
 
     def __str__(self) -> str:
         return f"{self.name} ({self.place})" if self.place else self.name
@@ -209,11 +225,17 @@ class Link:
 class Nearness(enum.Enum):
     """How something that is provided is close to a key that is not."""
 
-    LEFT_OUT = "marked with @provider, but not given to this container"
+    LEFT_OUT = "declared with provider, but not given to this container"
+    OTHER_TYPE = "gives such an object, but provides it under another type"
+    OPTIONAL = "the same, or None"
+    LISTED = "one of several, in a list"
+    FIELD = "has a field of that name"
+    BOUND = "the same generic class, but for other types"
     OTHER_NAME = "the same type under another name"
     SUBCLASS = "a subclass"
     BASE = "a base class"
     RELATED = "another form of the same generic class"
+    UNMARKED = "gives such an object, but is not marked with @provider"
     PROTOCOL = "has all members of the protocol"
     SPELLED_ALIKE = "another type that is called the same"
     SIMILAR = "a similar name"
@@ -221,7 +243,13 @@ class Nearness(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """What may have been meant instead of a key that nothing provides."""
+    """What may have been meant instead of a key that nothing provides.
+
+    Attributes:
+        source: What to pass to the container, for what was left out; for which types it is, for
+            an open generic that does not fit.
+    """
 
     provider: Provider
     nearness: Nearness
+    source: str = ""

@@ -3,6 +3,7 @@
 One engine serves any number of event loops at once: it holds code, never instances.
 """
 
+import dataclasses
 import inspect
 import types
 import weakref
@@ -18,8 +19,7 @@ from lifescope import errors
 from lifescope._declare.annotations import without_none
 from lifescope._declare.signatures import by_name, read_entry
 from lifescope._graph.graph import Graph
-from lifescope._graph.suggest import suggest
-from lifescope._graph.validate import edge_for, merge
+from lifescope._graph.validate import edge_for, merge, missing_key
 from lifescope._model.keys import Key
 from lifescope._model.names import Place
 from lifescope._model.provider import Edge, Entry, Kind, Parameter, Provider
@@ -144,7 +144,7 @@ class Engine:
         app scope begins with what is *ready*.
         """
         names = self._names_to_open(parent, name)
-        given = self.handed_in.check(names[-1], values)
+        given = self.handed_in.check(names[-1], values, place)
         opened: list[OpenScope] = []
         for each in names:
             if parent is None:
@@ -348,9 +348,7 @@ class Engine:
     def _provider(self, key: Key) -> Provider | None:
         edge = self._edge(key)
         if edge is None:
-            raise errors.MissingProviderError(
-                key=key, suggestions=suggest(key, self.graph.declared)
-            )
+            raise missing_key(self.graph, key)
         return edge.provider
 
     def _edge(self, key: Key) -> Edge | None:
@@ -393,7 +391,7 @@ class Engine:
             GraphError: Nothing provides a parameter.
             ScopeOrderError: One lives in a narrower scope.
         """
-        filler = Filler(self, entry)
+        filler = Filler(self, dataclasses.replace(entry, scope=self.graph.scopes.widest))
         if filler.scope is not None:
             raise filler.order_error(self.graph.scopes.widest)
 
@@ -513,4 +511,7 @@ def _landed(flight: Any, value: Any) -> None:
 def _not_ready(compiled: Compiled, provider: Provider) -> errors.NotReadyError:
     root = compiled.plan.root
     key = root.key if isinstance(root, Provider) else None
-    return errors.NotReadyError(key=key, provider=provider.name, place=provider.place)
+    function = str(root) if isinstance(root, Entry) else ""
+    return errors.NotReadyError(
+        key=key, provider=provider.name, place=provider.place, function=function
+    )

@@ -6,6 +6,7 @@ from typing import Any
 from lifescope import errors
 from lifescope._graph.graph import Graph
 from lifescope._model.keys import Key, as_key
+from lifescope._model.names import Place
 from lifescope._model.provider import Kind, Provider
 from lifescope._plan.steps import Slots
 from lifescope._runtime import connections
@@ -44,8 +45,21 @@ class HandedIn:
             assert provider is not None
             setattr(app, self._slots[provider], value)
 
-    def check(self, name: str, values: Mapping[Any, Any]) -> dict[Provider, Any]:
+    def check(
+        self,
+        name: str,
+        values: Mapping[Any, Any],
+        opened_at: Place | None = None,
+        *,
+        by_root: bool = False,
+    ) -> dict[Provider, Any]:
         """Provider to value, if *values* are what is declared with `supplied` in scope *name*.
+
+        Args:
+            name: The scope.
+            values: What is handed in.
+            opened_at: Where that is written.
+            by_root: The scope is one that `container.asgi` opens.
 
         Raises:
             SuppliedValueError: They are not.
@@ -54,10 +68,23 @@ class HandedIn:
         if not declared and not values:
             return {}
         given, unknown = self._sort(name, values)
-        missing = [p.key for p in declared if p not in given and p.key not in self._ready]
+        missing = [p for p in declared if p not in given and p.key not in self._ready]
         if missing or unknown:
-            raise errors.SuppliedValueError(scope=name, missing=missing, unknown=unknown)
+            raise errors.SuppliedValueError(
+                scope=name,
+                missing=[provider.key for provider in missing],
+                unknown=unknown,
+                opened_at=opened_at,
+                declared_at=missing[0].place if missing else None,
+                provided_by=self._graph.index.base(unknown[0]) if unknown else None,
+                opened_by=("" if not by_root else "asgi" if name == self._widest else "root"),
+                widest=self._widest,
+            )
         return given
+
+    @property
+    def _widest(self) -> str:
+        return self._graph.scopes.widest
 
     def _sort(self, name: str, values: Mapping[Any, Any]) -> tuple[dict[Provider, Any], list[Key]]:
         given: dict[Provider, Any] = {}

@@ -131,7 +131,7 @@ class Engines:
         graph = self._base.engine.graph
         for key in replacements:
             if graph.find(key) is None:
-                suggestions = suggest(key, graph.declared)
+                suggestions = suggest(key, graph.declared, unmarked=False)
                 raise errors.UnknownOverrideError(key=key, suggestions=suggestions)
         layer = Layer(self, replacements, local=local)
         if any(layer.replaced.values()):  # objects need nothing, and fit everywhere

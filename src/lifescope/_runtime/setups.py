@@ -91,7 +91,8 @@ class Setups:
             if found is None:
                 declared, _ = self._declared(setup, replaced)
                 undecorated = {*setup.engine.graph.overridden, *replaced}
-                graph, problems = build(declared, self.scopes, undecorated=undecorated)
+                place = setup.engine.graph.place
+                graph, problems = build(declared, self.scopes, place, undecorated=undecorated)
                 if problems:
                     raise errors.GraphError.of(problems)
                 ready = _ready(setup, replaced)
@@ -120,6 +121,7 @@ class Setups:
     ) -> Setup:
         """An engine that shares with one *below* it all that is not affected."""
         setup = below if isinstance(below, Setup) else below.setup
+        place = setup.engine.graph.place
         declared, replacing = self._declared(setup, replaced)
         undecorated = {*setup.engine.graph.overridden, *replaced}
         if light is not None and light.is_plain:
@@ -127,7 +129,7 @@ class Setups:
         else:
             is_plain = not any(replaced.values())
             graph, problems = build(
-                declared, self.scopes, undecorated=undecorated, is_checked=is_plain
+                declared, self.scopes, place, undecorated=undecorated, is_checked=is_plain
             )
             if problems:
                 raise errors.GraphError.of(problems)
@@ -135,7 +137,7 @@ class Setups:
         pairs = zip(setup.declared, setup.engine.graph.declared, strict=True)
         twins = {id(provider): twin for provider, twin in pairs}
         over = [_on(each, twins) for each in shared(declared, again, self.scopes.widest)]
-        graph, _ = build(over, self.scopes, undecorated=undecorated, is_checked=True)
+        graph, _ = build(over, self.scopes, place, undecorated=undecorated, is_checked=True)
         ready = _ready(setup, replaced)
         engine = self._engine(graph, ready, undecorated, light)
         return Setup(engine, declared, ready)

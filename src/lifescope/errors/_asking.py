@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from lifescope import _text
 from lifescope._model.keys import Key
-from lifescope._model.names import Place, spell
-from lifescope._model.provider import Link
+from lifescope._model.names import Place, at, spell
+from lifescope._model.provider import Kind, Link, Provider
 from lifescope.errors._base import LifescopeError
+from lifescope.errors._missing import asked_as
 
 __all__ = [
     "LifespanNotRunError",
@@ -35,7 +36,7 @@ class NoScopeError(LifescopeError, LookupError, code="LS201"):
             f"no scope is open here{wanted}",
             fixes=[
                 "in a web application, serve container.asgi(...), and ask inside a request.",
-                "elsewhere: async with container.open() as scope: ...",
+                'elsewhere: async with container.open() as app, app.open("request"): ...',
                 "start a thread with a copy of the context (contextvars.copy_context().run), as "
                 "anyio.to_thread.run_sync does.",
             ],
@@ -116,28 +117,74 @@ class SuppliedValueError(LifescopeError, code="LS205"):
         scope: The scope.
         missing: Declared, but not handed in.
         unknown: Handed in, but not declared for this scope.
+        opened_at: Where the scope is opened, if it is opened by hand; else of container.asgi.
+        declared_at: Where the first that is missing is declared.
+        provided_by: What makes the first that is not declared, if anything does.
+        opened_by: "asgi", if container.asgi takes the values for the scope; "root", if it opens
+            the scope and takes none.
+        widest: The container's widest scope.
     """
 
     scope: str
     missing: Sequence[Key] = ()
     unknown: Sequence[Key] = ()
+    opened_at: Place | None = None
+    declared_at: Place | None = None
+    provided_by: Provider | None = None
+    opened_by: str = ""
+    widest: str = "app"
 
     def _report(self) -> _text.Report:
-        fixes: list[str] = []
-        if self.missing:
-            form = spell(self.missing[0].form)
-            fixes.append(f"hand it in when the scope opens: open(values={{{form}: ...}}).")
-        if self.unknown:
-            first = self.unknown[0]
-            fixes.append(f'declare it: supplied({first}, scope="{self.scope}").')
+        first = [f"{key}{at(self.declared_at)}" for key in self.missing[:1]]
         return _text.Report(
             f'the values for the scope "{self.scope}" are not the declared ones',
             lists=[
-                ("Missing:", [str(key) for key in self.missing]),
+                ("Missing:", [*first, *map(str, self.missing[1:])]),
                 ("Not declared:", [str(key) for key in self.unknown]),
+                ("It opens at:" if not self.opened_by else "Its values:", self._opened()),
             ],
-            fixes=fixes,
+            fixes=[*self._for_missing(), *self._for_unknown()],
         )
+
+    def _opened(self) -> list[str]:
+        if self.opened_by:
+            return [f"container.asgi(..., values=...){at(self.opened_at)}"]
+        return _places(self.opened_at)
+
+    def _for_missing(self) -> list[str]:
+        if not self.missing:
+            return []
+        form = asked_as(self.missing[0], self.missing[0].name)
+        values = f"values={{{form}: ...}}"
+        here = at(self.opened_at)
+        if self.opened_by == "asgi":
+            return [f"hand it in: container.asgi(..., {values}){here}."]
+        if self.opened_by == "root":
+            return [
+                f'have it made: a function marked @provider(scope="{self.scope}") that returns it '
+                f"instead of supplied(...){at(self.declared_at)}; it may ask for the Request.",
+                f'declare it in the scope "{self.widest}"{at(self.declared_at)}, and hand it in: '
+                f"container.asgi(..., {values}){here}.",
+            ]
+        return [f"hand it in when the scope opens: open({values}){here}."]
+
+    def _for_unknown(self) -> list[str]:
+        if not self.unknown:
+            return []
+        key, provider = self.unknown[0], self.provided_by
+        if provider is None or provider.place is None:
+            told = f'{spell(key.form)}, scope="{self.scope}"'
+            told += f', name="{key.name}"' if key.name is not None else ""
+            return [
+                f"declare it: Container(..., supplied({told})).",
+                f"leave it out of the values{at(self.opened_at)}.",
+            ]
+        is_supplied = provider.kind is Kind.SUPPLIED
+        made = f'declared for the scope "{provider.scope}"' if is_supplied else "made"
+        fixes = [f"leave it out{at(self.opened_at)}: it is {made} by {provider}."]
+        if is_supplied:
+            return [f'declare it for the scope "{self.scope}"{at(provider.place)}.', *fixes]
+        return [*fixes, f"in a test, replace what makes it: container.override({key}, ...)."]
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
@@ -148,23 +195,35 @@ class NotReadyError(LifescopeError, code="LS203"):
         key: What was asked for, None for the parameters of a function.
         provider: The provider that would have to be awaited.
         place: Where it is written.
+        function: The function, with the place where it is written.
+        opens: The scope that would have to be opened for the parameters.
     """
 
     key: Key | None
     provider: str
     place: Place | None = None
+    function: str = ""
+    opens: str = ""
 
     def _report(self) -> _text.Report:
+        chain = [Link(self.provider, self.place)] if self.place else []
+        if self.key is not None:
+            return _text.Report(
+                f"{self.key} is not ready: {self.provider} has to be awaited",
+                chain,
+                fixes=[
+                    f"await scope.get({spell(self.key.form)}), in an async def.",
+                    "let something ask for it before, such as a parameter: then it is ready.",
+                ],
+            )
+        of = f" of {self.function}" if self.function else ""
+        around = f'open the scope around the call: async with scope.open("{self.opens}"): ...'
         return _text.Report(
-            f"{self.key or 'a parameter'} is not ready: {self.provider} has to be awaited",
-            [Link(self.provider, self.place)] if self.place else (),
+            f"the parameters{of} are not ready: {self.provider} has to be awaited",
+            chain,
             fixes=[
-                f"await scope.get({spell(self.key.form)}), in an async def.",
-                "let something ask for it before, such as a parameter: then it is ready.",
-            ]
-            if self.key
-            else [
                 "make the function an async def.",
+                *([around] if self.opens else []),
                 "call it in a worker thread (anyio.to_thread.run_sync): there @inject has the "
                 "parameters made by the event loop.",
             ],

@@ -6,9 +6,12 @@ from typing import Any, Self, get_origin
 
 from lifescope import _text
 from lifescope._model.keys import Key
-from lifescope._model.names import Place, is_foreign, place_of, spell
-from lifescope._model.provider import Link, Nearness, Provider, Suggestion
+from lifescope._model.names import Place, at, spell
+from lifescope._model.provider import Link, Provider, Suggestion
+from lifescope._model.relations import RELATIONS
+from lifescope._model.scopes import TRANSIENT
 from lifescope.errors._base import LifescopeError
+from lifescope.errors._missing import asked_as, close_to, named, ways_out
 
 __all__ = [
     "AmbiguousContextManagerError",
@@ -33,9 +36,6 @@ _IN_FULL = 5
 
 _AT_MOST = 15
 """More than this are only counted."""
-
-_UNLIKELY = {Nearness.RELATED, Nearness.SIMILAR}
-"""It may be close, and yet not what is meant."""
 
 _OTHERS = 1
 """Of the others who ask for the same, so many are shown."""
@@ -120,6 +120,12 @@ class MissingProviderError(GraphError, LookupError, code="LS101"):
         others: The chains of the others who ask for it, the shortest first.
         suggestions: What is close to it, and how.
         scope: The scope in which whoever asked lives, if that is known.
+        asked_at: Where the parameter is written, if that is not the place in the chain.
+        imported_at: Where the key is imported by whoever asks.
+        container: Where the container is made.
+        by_class: What the key's own class could be: "made", as all that it asks for is there;
+            "handed in", as it holds plain values; or nothing.
+        also: Other keys that are missing for the same reason.
     """
 
     key: Key
@@ -127,15 +133,27 @@ class MissingProviderError(GraphError, LookupError, code="LS101"):
     others: Sequence[Sequence[Link]] = ()
     suggestions: Sequence[Suggestion] = ()
     scope: str | None = None
+    asked_at: Place | None = None
+    imported_at: Place | None = None
+    container: Place | None = None
+    by_class: str = "made"
+    also: Sequence[Key] = ()
 
     def _report(self) -> _text.Report:
         close = [close_to(self.key, suggestion) for suggestion in self.suggestions]
         return _text.Report(
-            f"nothing provides {_named(self.key, self.suggestions)}",
+            f"nothing provides {named(self.key, self.suggestions)}",
             self.chain,
-            f"nothing provides {_named(self.key, self.suggestions)}",
-            [("Also asked for by:", _askers(self.others)), ("Close to it:", close)],
-            _fixes_for_missing(self.key, self.suggestions, self.scope),
+            f"nothing provides {named(self.key, self.suggestions)}",
+            [
+                ("Also asked for by:", _askers(self.others)),
+                ("Close to it:", close),
+                (
+                    "Missing for the same reason:",
+                    [", ".join(map(str, self.also))][: len(self.also)],
+                ),
+            ],
+            ways_out(self),
         )
 
 
@@ -146,31 +164,62 @@ class DuplicateProviderError(GraphError, code="LS102"):
     Attributes:
         key: The key.
         providers: All that provide it, in the order they were given.
+        wraps: The one of them that asks for the key itself.
+        lists: Who asks for a list of it.
+        misses: Who asks for it under a name that nothing has ...
+        missing: ... and this name.
     """
 
     key: Key
     providers: Sequence[Provider]
+    wraps: Provider | None = None
+    lists: Provider | None = None
+    misses: Link | None = None
+    missing: str = ""
 
     def _report(self) -> _text.Report:
         replacing = [provider for provider in self.providers if provider.replace]
         last = self.providers[-1]
-        fixes = [
-            "remove one of them.",
-            f"tell them apart: name=... in @provider, and {_asked_as(self.key, '...')} where one "
-            f"is asked for.",
-            f"contribute all of them to {_text.keys(last)}: many=True."
-            if last.many
-            else f"say many=True on each, and ask for list[{self.key}].",
-        ]
+        meant = self._meant()
+        fixes = [*meant, "remove one of them."]
         if replacing:
             fixes = ["keep replace=True on only one of them."]
         elif not last.many:
-            fixes.insert(1, f"say replace=True on the one that is to be used, such as {last}.")
+            used = f"{last.name}{_said_at(last)}"
+            fixes.append(f"say replace=True on the one that is to be used, such as {used}.")
+        if not meant:
+            fixes += [
+                f"tell them apart: name=... in @provider, and {asked_as(self.key, '...')} where "
+                f"one is asked for.",
+                f"contribute all of them to {_text.keys(last)}: many=True."
+                if last.many
+                else f"say many=True on each, and ask for list[{self.key}].",
+            ][: 0 if replacing else 2]
         return _text.Report(
             f"{self.key} is provided {len(self.providers)} times",
             lists=[("Provided by:", [f'{p}, scope "{p.scope}"' for p in self.providers])],
             fixes=fixes,
         )
+
+    def _meant(self) -> list[str]:
+        """What the others ask for tells what these were to be."""
+        fixes: list[str] = []
+        if self.misses is not None:
+            fixes.append(
+                f'say name="{self.missing}" in @provider of the one that '
+                f"{self.misses.name}{at(self.misses.place)} asks for."
+            )
+        elif self.wraps is not None:
+            wraps = f"{self.wraps.name}{_said_at(self.wraps)}"
+            fixes.append(
+                f"say decorate=True in @provider of {wraps}, if it is to wrap the other one."
+            )
+        elif self.lists is not None and not self.providers[-1].many:
+            fixes.append(
+                f"say many=True on each: {self.lists.name}{at(self.lists.place)} asks for "
+                f"list[{self.key}]."
+            )
+        return fixes
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
@@ -180,12 +229,16 @@ class CycleError(GraphError, code="LS103"):
     Attributes:
         chain: The circle; each needs the next, and the last needs the first.
         way: How an entry point gets there; empty if the circle begins with one, or has none.
-        key: What the last one asks for.
+        keys: What each asks for.
+        written: Where the parameters of each are written; None for lists and handles.
+        wraps: Whether it is what it decorates that each asks for.
     """
 
     chain: Sequence[Link]
     way: Sequence[Link] = ()
-    key: Key | None = None
+    keys: Sequence[Key] = ()
+    written: Sequence[Place | None] = ()
+    wraps: Sequence[bool] = ()
 
     def _report(self) -> _text.Report:
         first = self.chain[0].name
@@ -193,16 +246,17 @@ class CycleError(GraphError, code="LS103"):
         shown = [*middle[:1], "...", middle[-1]] if len(middle) > 3 else middle
         path = " -> ".join([first, *shown, first])
         title = f"{first} needs itself: {path}"
-        key = self.key or "T"
         fixes = [
+            *self._looked_up(),
             "move what they need of each other into a provider of its own.",
-            f"look it up only where it is used: ask for Current[{key}] instead of {key}.",
             "hand one over to the other when both have been made.",
         ]
         if len(self.chain) == 1:
             title = f"{first} needs what it provides itself"
+            key = self.keys[0] if self.keys else "T"
             fixes = [
-                f"say decorate=True in @provider, if it is to wrap another {key}.",
+                f"say decorate=True in @provider of {first}{at(self.chain[0].place)}, if it is to "
+                f"wrap another {key}.",
                 "correct the annotation, if something else is meant.",
             ]
         return _text.Report(
@@ -211,6 +265,18 @@ class CycleError(GraphError, code="LS103"):
             f"{first}, again",
             fixes=fixes,
         )
+
+    def _looked_up(self) -> list[str]:
+        """To cut the circle where one asks for the next, the last one if possible."""
+        steps = zip(self.chain, self.keys, self.written, self.wraps, strict=True)
+        for link, key, place, wraps in reversed(list(steps)):
+            if place is not None and not wraps and get_origin(key.form) not in RELATIONS:
+                wanted = asked_as(key, key.name)
+                return [
+                    f"let {link.name} ask for Current[{wanted}] instead of {wanted}{at(place)}, "
+                    f"and await it where it is used."
+                ]
+        return []
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
@@ -222,30 +288,54 @@ class CaptiveDependencyError(GraphError, code="LS104"):
         inner: The shorter-lived provider that it needs.
         chain: The way from one to the other.
         others: The chains of the other longer-lived ones, where the same last step is wrong.
+        is_movable: The longer-lived one may have the scope of the other: nothing would keep it.
+        is_liftable: The shorter-lived one may have the scope of the other: it keeps nothing.
+        wraps: It is needed by what decorates it.
+        asked_at: Where it is asked for.
+        is_kept_by_many: So many ask for it that the mistake will be its scope.
     """
 
     outer: Provider
     inner: Provider
     chain: Sequence[Link]
     others: Sequence[Sequence[Link]] = ()
+    is_movable: bool = True
+    is_liftable: bool = True
+    wraps: bool = False
+    asked_at: Place | None = None
+    is_kept_by_many: bool = False
 
     def _report(self) -> _text.Report:
         outer, inner = self.outer, self.inner
-        wanted = _text.keys(inner) if inner.many else inner.key
         return _text.Report(
             f'{outer.name} ("{outer.scope}") would keep {inner.key} ("{inner.scope}") after its '
             f"end",
             self.chain,
             f'lives in the scope "{inner.scope}"',
             [("Also kept by:", _askers([chain[:1] for chain in self.others]))],
-            fixes=[
-                f'give {outer.name} the scope "{inner.scope}"{_at(outer.place)}.',
-                f"pass {inner.key} to the method that needs it.",
-                f"look it up each time it is used: ask for Current[{wanted}] instead of {wanted}.",
-                f'give {inner.name} the scope "{outer.scope}"{_at(inner.place)}, if it may live '
-                f"that long.",
-            ],
+            fixes=self._ways_out(),
         )
+
+    def _ways_out(self) -> list[str]:
+        """Those first that lead to no other problem."""
+        outer, inner = self.outer, self.inner
+        wanted = _text.keys(inner) if inner.many else asked_as(inner.key, inner.key.name)
+        asking = next(
+            link for link in reversed(self.chain[:-1]) if link.place or len(self.chain) == 2
+        )
+        move = f'give {outer.name} the scope "{inner.scope}"{_said_at(outer)}.'
+        lift = f'give {inner.name} the scope "{outer.scope}"{_said_at(inner)}'
+        current = (
+            f"look it up each time it is used: let {asking.name} ask for Current[{wanted}] instead "
+            f"of {wanted}{at(self.asked_at)}, and await it."
+        )
+        hand_over = f"pass {inner.key} to the method that needs it."
+        if self.is_kept_by_many:
+            return [f"{lift}.", current, hand_over]
+        fixes = [move] if self.is_movable and not self.others else []
+        fixes += [] if self.wraps else [current]
+        lifted = [f"{lift}, if it may live that long."] if self.is_liftable else []
+        return [*fixes, hand_over, *lifted] if fixes else [*lifted, hand_over]
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
@@ -300,6 +390,9 @@ class UnresolvableAnnotationError(GraphError, code="LS106"):
         reason: What went wrong, in Python's words.
         place: Where it is written.
         signature: The names of all its parameters.
+        missing: The name that does not exist, if it is that.
+        imported_at: Where that is imported for type checkers only.
+        near: A name that does exist, and is spelled like it.
     """
 
     name: str
@@ -308,6 +401,9 @@ class UnresolvableAnnotationError(GraphError, code="LS106"):
     reason: str
     place: Place | None
     signature: Sequence[str] = ()
+    missing: str = ""
+    imported_at: Place | None = None
+    near: str | None = None
 
     def _report(self) -> _text.Report:
         what = f'"{self.parameter}" in' if self.parameter is not None else "the result of"
@@ -316,11 +412,23 @@ class UnresolvableAnnotationError(GraphError, code="LS106"):
             _written(self.name, self.place, self.parameter or "", self.signature),
             self.reason if self.parameter else "",
             [] if self.parameter else [("Python says:", [self.reason])],
-            fixes=[
-                "import the name at run time too: an import under TYPE_CHECKING is not enough.",
-                "correct it, if it is misspelled.",
-            ],
+            fixes=self._ways_out(),
         )
+
+    def _ways_out(self) -> list[str]:
+        missing = self.missing or "the name"
+        if self.imported_at is not None:
+            return [
+                f'move the import of {missing} out of "if TYPE_CHECKING"{at(self.imported_at)}.'
+            ]
+        correct = "correct it, if it is misspelled."
+        if self.near is not None:
+            correct = f"say {self.near} instead of {missing}{at(self.place)}, if you meant that."
+        fixes = [
+            f"import {missing} at run time too: an import under TYPE_CHECKING is not enough.",
+            correct,
+        ]
+        return fixes[::-1] if self.near is not None else fixes
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
@@ -368,14 +476,16 @@ class UnknownScopeError(GraphError, code="LS108"):
         by = f" for {self.name}" if self.name else ""
         known = ", ".join(f'"{name}"' for name in self.known)
         meant = near(self.scope, self.known)
-        quoted = ", ".join(f'"{n}"' for n in (*self.known[:1], self.scope, *self.known[1:3]))
+        own = [name for name in self.known if name != TRANSIENT]
+        scopes = (*own[:1], self.scope, *own[1:])
+        quoted = ", ".join(f'"{n}"' for n in scopes)
         return _text.Report(
             f'there is no scope "{self.scope}"{by}',
             _written(self.name, self.place) if self.place else (),
             lists=[("The scopes of the container:", [known])],
             fixes=[
-                *([f'say "{meant}", if you meant that.'] if meant else []),
-                f"declare it, the widest first: Container(..., scopes=({quoted}, ...)).",
+                *([f'say "{meant}"{at(self.place)}, if you meant that.'] if meant else []),
+                f"declare it, the widest first: Container(..., scopes=({quoted})).",
             ],
         )
 
@@ -392,6 +502,8 @@ class NeverFilledError(GraphError, code="LS109"):
         place: Where it is written.
         chain: The way to it: the route, the functions in between.
         signature: The names of all its parameters.
+        imported_at: Where `Inject` is imported, if that is known.
+        is_fastapi: It is an endpoint, or a dependency, of FastAPI's.
     """
 
     name: str
@@ -399,6 +511,8 @@ class NeverFilledError(GraphError, code="LS109"):
     place: Place | None = None
     chain: Sequence[Link] = ()
     signature: Sequence[str] = ()
+    imported_at: Place | None = None
+    is_fastapi: bool = False
 
     def _report(self) -> _text.Report:
         names = ", ".join(f'"{name}"' for name in self.parameters)
@@ -407,12 +521,15 @@ class NeverFilledError(GraphError, code="LS109"):
             f"nobody fills {names} of {self.name}",
             [*self.chain, *_written(self.name, self.place, first, self.signature)],
             "nothing wraps this function",
-            fixes=[
-                "put @inject on it, below the framework's own decorator.",
-                "with FastAPI, take Inject from its adapter:\n"
-                "from lifescope.integrations.fastapi import Inject",
-            ],
+            fixes=self._ways_out(),
         )
+
+    def _ways_out(self) -> list[str]:
+        wrapped = f"put @inject on it{at(self.place)}, below the framework's own decorator."
+        adapter = "from lifescope.integrations.fastapi import Inject"
+        if self.is_fastapi:
+            return [f"take Inject from the adapter{at(self.imported_at)}:\n{adapter}", wrapped]
+        return [wrapped, f"with FastAPI, take Inject from its adapter:\n{adapter}"]
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
@@ -423,19 +540,19 @@ class InvalidProviderError(GraphError, code="LS110"):
         name: What it is.
         reason: Why it cannot, as the rest of a sentence that begins with its name.
         place: Where it is written.
-        fix: What to do, if there is one thing to do.
+        fixes: What to do; the most likely first.
     """
 
     name: str
     reason: str
     place: Place | None = None
-    fix: str = ""
+    fixes: Sequence[str] = ()
 
     def _report(self) -> _text.Report:
         return _text.Report(
             f"{self.name} {self.reason}",
             _written(self.name, self.place) if self.place else (),
-            fixes=[self.fix] if self.fix else [],
+            fixes=self.fixes,
         )
 
 
@@ -525,11 +642,15 @@ def near(name: str, known: Sequence[str]) -> str | None:
     """The one of *known* that is spelled like *name*, if there is one."""
     import difflib  # only where something is wrong already
 
-    return next(iter(difflib.get_close_matches(name, known, 1, 0.6)), None)
+    lowered = {other.lower(): other for other in known}
+    begun = [o for o in lowered if o.startswith(name.lower()) or name.lower().startswith(o)]
+    found = begun or difflib.get_close_matches(name.lower(), lowered, 1, 0.6)
+    return lowered[found[0]] if found and name else None
 
 
-def _at(place: Place | None) -> str:
-    return f" ({place})" if place else ""
+def _said_at(provider: Provider) -> str:
+    """Where the scope of *provider* is written."""
+    return at(provider.said_at or provider.place)
 
 
 def _written(
@@ -542,7 +663,7 @@ def _written(
 def _askers(chains: Sequence[Sequence[Link]]) -> list[str]:
     """Who asks, at the end of each chain; of many, the first."""
     shown = [
-        f'{chain[-1].name}{_at(chain[-1].place)}, parameter "{chain[-1].parameter}"'
+        f'{chain[-1].name}{at(chain[-1].place)}, parameter "{chain[-1].parameter}"'
         for chain in chains[:_OTHERS]
     ]
     rest = len(chains) - _OTHERS
@@ -553,80 +674,3 @@ def _some(providers: Sequence[Provider]) -> list[str]:
     """The first of them, and how many more there are."""
     rest = len(providers) - _NAMED
     return [*map(str, providers[:_NAMED]), *([f"and {rest:,} more"] if rest > 0 else [])]
-
-
-def _asked_as(key: Key, name: str | None) -> str:
-    """How a parameter asks for *key* under another name."""
-    if name is None:
-        return spell(key.form)
-    quoted = name if name == "..." else f'"{name}"'
-    return f"Annotated[{spell(key.form)}, Named({quoted})]"
-
-
-def _named(key: Key, suggestions: Sequence[Suggestion]) -> str:
-    """The key; with its module, where another one is called the same."""
-    is_ambiguous = any(s.nearness is Nearness.SPELLED_ALIKE for s in suggestions)
-    return _qualified(key) if is_ambiguous else str(key)
-
-
-def _qualified(key: Key) -> str:
-    module = getattr(get_origin(key.form) or key.form, "__module__", "")
-    return f"{module}.{key}" if module else str(key)
-
-
-def close_to(key: Key, suggestion: Suggestion) -> str:
-    """Who provides something close to *key*, where, and how it is close."""
-    provider, nearness = suggestion.provider, suggestion.nearness
-    is_alike = nearness is Nearness.SPELLED_ALIKE
-    offered = _qualified(provider.key) if is_alike else _text.keys(provider)
-    gives = "" if offered in (provider.name, str(key)) else f"{offered}, "
-    return f'{provider}, scope "{provider.scope}": {gives}{nearness.value}'
-
-
-def _fixes_for_missing(key: Key, suggestions: Sequence[Suggestion], scope: str | None) -> list[str]:
-    likely = [s for s in suggestions if s.nearness not in _UNLIKELY]
-    fixes = [_fix_by(key, suggestion) for suggestion in likely][:2]
-    where = f'"{scope}"' if scope else "..."
-    place = _own_class(key)
-    spelled = spell(key.form)
-    is_left_out = any(s.nearness is Nearness.LEFT_OUT for s in suggestions)
-    if key.name is None and spelled in ("str", "int", "bytes", "float", "bool", "Path"):
-        fixes.append(
-            f"say which {spelled}: {_asked_as(key, 'what_for')}, and provide it under that name."
-        )
-    elif place is not None and key.name is None and not is_left_out:
-        fixes.append(f"put @provider(scope={where}) on the class {spelled} ({place}).")
-    named = "" if key.name is None else f', name="{key.name}"'
-    fixes += [
-        f"give Container(...) a function marked @provider(scope={where}{named}) that returns or "
-        f"yields {spelled}.",
-        f"declare supplied({spelled}, scope={where}{named}), if it is handed in when the scope "
-        f"opens.",
-    ]
-    unlikely = [s for s in suggestions if s.nearness in _UNLIKELY]
-    return fixes + [_fix_by(key, suggestion) for suggestion in unlikely][:1]
-
-
-def _fix_by(key: Key, suggestion: Suggestion) -> str:
-    """What to do if *suggestion* is what was meant."""
-    provider, nearness = suggestion.provider, suggestion.nearness
-    match nearness:
-        case Nearness.LEFT_OUT:
-            name = provider.name.removesuffix("()")
-            return f"pass it on: Container(..., {name}), or its module."
-        case Nearness.OTHER_NAME:
-            return f"ask for {_asked_as(key, provider.key.name)}."
-        case Nearness.SUBCLASS | Nearness.PROTOCOL:
-            return f"say provides={spell(key.form)} in @provider of {provider}."
-        case Nearness.SPELLED_ALIKE:
-            return f"import {spell(key.form)} from {_qualified(provider.key).rpartition('.')[0]}."
-        case _:
-            return f"ask for {_text.keys(provider)}, if that is meant."
-
-
-def _own_class(key: Key) -> Place | None:
-    """Where the class is written that is the key, if a mark can be put on it there."""
-    cls = key.form
-    if not isinstance(cls, type) or getattr(cls, "_is_protocol", False):
-        return None
-    return None if is_foreign(cls) else place_of(cls)

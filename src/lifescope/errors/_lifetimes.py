@@ -115,7 +115,8 @@ class WrongValueError(LifescopeError, _OfProvider, TypeError, code="LS303"):
         if self.given == "NoneType":
             fixes = [
                 "add what is missing: return or yield the object.",
-                f"annotate its result {self.key} | None, if None is meant.",
+                f"annotate its result {self.key} | None, if None is meant, and ask for "
+                f"{self.key} | None.",
             ]
         return _text.Report(
             f"{self.provider} is to provide {self.key}, but gave {gave}",
@@ -214,7 +215,7 @@ class StartTimeoutError(LifescopeError, TimeoutError, code="LS502"):
 
     Attributes:
         seconds: The limit.
-        report: Who had started, who was at it, and who was waiting.
+        report: Who had started, who was at it, and who was waiting; empty if nobody.
         stood_at: The line of users' code at which the factory, or the app's own lifespan, was
             waiting; None if providers were still being started.
     """
@@ -227,7 +228,10 @@ class StartTimeoutError(LifescopeError, TimeoutError, code="LS502"):
         stood_at = [] if self.stood_at is None else [self.stood_at]
         return _text.Report(
             f"the app had not started within {self.seconds:g} seconds",
-            lists=[("Its providers:", [self.report]), ("It was cancelled at:", stood_at)],
+            lists=[
+                ("Its providers:", [self.report] if self.report else []),
+                ("It was cancelled at:", stood_at),
+            ],
             fixes=[
                 "see whether what it waits for can be reached.",
                 "give it longer: container.asgi(..., start_timeout=seconds).",
@@ -253,7 +257,11 @@ class CrashError(LifescopeError, _OfProvider, code="LS308"):
         return _text.Report(
             f"{self.provider} was interrupted: a task that it runs has failed",
             self._written(),
-            fixes=["see the error of that task, which comes out of the scope."],
+            fixes=[
+                "see the error of that task, which comes out of the scope.",
+                f"let {self.provider} not swallow it, if it does not come out: an except around "
+                f"the yield hides it.",
+            ],
         )
 
 
