@@ -127,8 +127,8 @@ def tests(folders: Iterable[str], options: list[str], counts: Counts) -> Callabl
         present = [folder for folder in folders if (ROOT / folder).is_dir()]
         if any((ROOT / option.partition("::")[0]).exists() for option in options):
             present = []  # the caller has said which
-        # loadgroup: the tests that share a server process are run by one worker.
-        workers = ("-n", str(_AT_ONCE), "--dist", "loadgroup")
+        # By file, so that what the tests of a module share, such as a server, is made once.
+        workers = ("-n", str(_AT_ONCE), "--dist", "loadfile")
         pytest = (environment.python, "-m", "pytest", *workers, f"--junitxml={report}")
         worked = step.run(*pytest, *options, *present)
         run_counts = _read_counts(report)
@@ -189,14 +189,14 @@ def all_jobs(main: Interpreter, pytest_options: list[str], counts: Counts) -> li
 def _less(*, is_newest: bool) -> list[str]:
     """What the other interpreters leave out, so that the run stays below a quarter of an hour.
 
-    Servers, databases, browsers and uvloop take most of the time, and differ little from one
-    interpreter to the next. The newest runs plain asyncio and trio. The others run eager tasks
-    only, and not what draws or goes through many graphs and processes.
+    Servers, databases, drawings and uvloop take most of the time, and differ little from one
+    interpreter to the next. The newest runs plain asyncio and trio; the others run eager tasks
+    only, and not what goes through many graphs and processes.
     """
-    left_out = ["servers", "outcomes", "frameworks", "browser", "test_layering.py"]
+    left_out = ["servers", "outcomes", "frameworks", "browser", "render", "test_layering.py"]
     loops = ["uvloop", "eager"]
     if not is_newest:
-        left_out += ["server", "property", "render"]
+        left_out += ["server", "property"]
         loops = ["uvloop", "asyncio", "trio"]
     # Only as a part of the brackets at the end of a name, which "test_eager_start" has not.
     parts = " and ".join(f"not {loop}{end}" for loop in loops for end in "]-")
