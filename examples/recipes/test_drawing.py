@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lifescope import MissingProviderError, render
+from recipes.checking import write_drawing
 from recipes.drawing import DRAWN, build, write_page
 from recipes.many import BankRates, CachedRates, Report, Repository, container
 
@@ -22,6 +23,12 @@ def test_failed_graph_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(MissingProviderError):
         build(Repository, Report)
     assert "A graph that has failed" in Path("graph.html").read_text(encoding="utf-8")
+
+
+def test_drawing_with_the_routes(tmp_path: Path) -> None:
+    file = tmp_path / "notes.mmd"
+    write_drawing(file)
+    assert "create_note()" in file.read_text(encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)

@@ -16,14 +16,15 @@ from lifescope._graph.graph import Graph
 from lifescope._graph.validate import build
 from lifescope._inject import inject_from
 from lifescope._model.keys import Key, as_key
-from lifescope._model.names import spell
+from lifescope._model.names import Place, spell
 from lifescope._model.provider import Declaration, Kind
 from lifescope._model.scopes import TRANSIENT, ScopeOrder
 from lifescope._runtime.binding import find_scope
 from lifescope._runtime.exits import GRACE
 from lifescope._runtime.opening import Opening
-from lifescope._runtime.overrides import Engines, Override, value_provider
+from lifescope._runtime.overrides import Engines, Override, by_key
 from lifescope._runtime.running import DRAIN
+from lifescope._runtime.setups import value_provider
 
 __all__ = ["Container"]
 
@@ -68,9 +69,7 @@ class Container:
         }
         self.__lifescope_values__ = given
         declared = {p.key for p in providers if p.kind is Kind.SUPPLIED and p.scope == order.widest}
-        ready = [
-            value_provider(key, value, order) for key, value in given.items() if key not in declared
-        ]
+        ready = [value_provider(key, order) for key in given if key not in declared]
         is_complete = len(providers) == len(declarations)
         graph, wrong = build([*providers, *ready], order, is_complete=is_complete)
         if found := [*problems, *unreadable, *wrong]:
@@ -85,7 +84,7 @@ class Container:
     @property
     def graph(self) -> Graph:
         """The checked graph, with the overrides that are in force."""
-        return self._engines.current.graph
+        return self._engines.current().engine.graph
 
     def asgi(
         self,
@@ -156,7 +155,7 @@ class Container:
             start_on_request=start_on_request,
             is_failure=is_failure,
         )
-        return Root(lambda: self._engines.current, app_factory, settings)
+        return Root(self, self._engines.current, app_factory, settings)
 
     def open(self, values: Mapping[Any, Any] | None = None) -> Opening:
         """Open an app scope: `async with container.open() as scope:`; for workers and scripts.
@@ -170,7 +169,7 @@ class Container:
             SuppliedValueError: The values are not the declared ones.
         """
         return Opening(
-            lambda: self._engines.current,
+            self._engines.current,
             None,
             None,
             values or {},
@@ -179,30 +178,48 @@ class Container:
         )
 
     @overload
-    def override(self, key: TypeForm[T], replacement: Any, /) -> Override: ...
+    def override(
+        self, key: TypeForm[T], replacement: Any, /, *, local: bool = False
+    ) -> Override: ...
     @overload
-    def override(self, replacements: Mapping[Any, Any], /) -> Override: ...
-    def override(self, key: Any, *replacement: Any) -> Override:
+    def override(self, replacements: Mapping[Any, Any], /, *, local: bool = False) -> Override: ...
+    def override(self, key: Any, *replacement: Any, local: bool = False) -> Override:
         """Replace providers: `with container.override(Mailer, fake_mailer): ...`.
 
-        What is replaced is never made. The replacement holds for app scopes that are opened
-        inside the block, in every thread and event loop.
+        What is replaced is never made. In an app scope that is opened inside the block, the
+        replacement is a provider like any other. Above one that is open already it makes an
+        overlay: what needs the key in the app scope, in however many steps, is made again, once
+        and when it is asked for; everything else is shared. Requests that begin inside the
+        block, and whoever asks the app scope itself, get what is in the overlay. Scopes that
+        were open before, and objects that they hold, stay what they are; and nothing that was
+        made for the block outlives it.
 
         Args:
             key: The key; or a mapping of keys to replacements.
             replacement: An object, or a provider: a function or class marked with
                 `@provider`, or what `provider(...)` returns, with its own needs and release.
+            local: It holds in the context (of context variables) that enters it, and in tasks
+                and threads that inherit that: for tests that run at the same time. By default
+                it holds in every thread and event loop, so that a server in another thread sees
+                it, too.
 
         Returns:
-            A context manager (`with` and `async with`) that is also a decorator.
+            A context manager that is also a decorator. `async with` waits until everything
+            that was made for the block is released; `with` has the event loop do it as soon
+            as it can, and before the app scope ends.
+
+        An override that could not have had any effect, because nothing asks for its key, ends
+        with an `UnusedOverrideWarning`.
 
         Raises:
             UnknownOverrideError: Nothing provides the key.
+            DuplicateOverrideError: The mapping has one key twice, in different forms.
             GraphError: The replacement does not fit into the graph.
-            LateOverrideError: Raised on entering, if an app scope of the container is open.
         """
-        replacements: Mapping[Any, Any] = {key: replacement[0]} if replacement else key
-        return Override(self._engines, {as_key(form): r for form, r in replacements.items()})
+        given = _replacements(key, replacement)
+        frame = sys._getframe(1)
+        place = Place(frame.f_code.co_filename, frame.f_lineno)
+        return Override(self._engines, by_key(given), local=local, place=place)
 
     def inject(self, function: _F, /) -> _F:
         """`lifescope.inject`, from the current scope of this container."""
@@ -227,11 +244,21 @@ class Container:
         return await find_scope(self, "a function's parameters").call(fn, *args, **kwargs)
 
 
+def _replacements(key: Any, replacement: tuple[Any, ...]) -> Mapping[Any, Any]:
+    if len(replacement) == 1:
+        return {key: replacement[0]}
+    if not replacement and isinstance(key, Mapping):
+        mapping: Mapping[Any, Any] = key  # pyright: ignore[reportUnknownVariableType]
+        return mapping
+    raise TypeError("override() takes a key and its replacement, or a mapping of these")
+
+
 def _order(scopes: Sequence[str]) -> ScopeOrder:
     names = tuple(scopes)
     if not names or len(set(names)) < len(names) or TRANSIENT in names:
         raise errors.InvalidProviderError(
             name=f"scopes={names!r}",
             reason=f'needs at least one name, each once, and not "{TRANSIENT}"',
+            fix='name the scopes, the widest first: scopes=("app", "request", "call").',
         )
     return ScopeOrder(names)

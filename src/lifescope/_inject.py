@@ -4,9 +4,10 @@ import functools
 import inspect
 import sys
 import types
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Annotated, Any, TypeVar, cast
 
 from anyio import from_thread
@@ -25,7 +26,7 @@ from lifescope._runtime.filling import Filler, Filling
 from lifescope._runtime.opening import Opening
 from lifescope._runtime.scope import OpenScope
 
-__all__ = ["Inject", "inject", "inject_from"]
+__all__ = ["Inject", "inject", "inject_from", "injected_functions"]
 
 T = TypeVar("T")
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -64,9 +65,9 @@ def inject_from(container: object | None, function: _F, frame: types.FrameType) 
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise errors.InvalidProviderError(
             name=spell_callable(function),
-            reason="is a generator function, which @inject cannot wrap; inject into the function "
-            "that calls it",
+            reason="is a generator function, which @inject cannot wrap",
             place=place_of(function),
+            fix="inject into the function that calls it.",
         )
     injected = _Injected(container, function, local_names(function, frame))
     is_async = inspect.iscoroutinefunction(function)
@@ -98,6 +99,18 @@ def _sync_wrapper(injected: "_Injected") -> Callable[..., Any]:
     return wrapper
 
 
+_injected: "weakref.WeakSet[_Injected]" = weakref.WeakSet()
+
+
+def injected_functions() -> list[Entry]:
+    """What the functions of this program with `@inject` ask for, where it can be read."""
+    entries: list[Entry] = []
+    for injected in list(_injected):
+        with suppress(errors.GraphError):
+            entries += injected.asks_for()
+    return entries
+
+
 class _Injected:
     """A function with what fills it: one for each set of parameters passed by hand."""
 
@@ -111,6 +124,7 @@ class _Injected:
         self._signature = read_signature(function)
         self._is_shifted = _is_shifted(self._signature, self._hidden)
         self._fillings: dict[frozenset[str], Filling] = {}
+        _injected.add(self)
 
     def hide_in(self, wrapper: Any) -> None:
         """Take the injected parameters out of what frameworks read."""
@@ -182,10 +196,10 @@ class _Injected:
         return signature.replace(parameters=parameters, return_annotation=returned)
 
     def scope(self) -> OpenScope:
-        scope = find_scope(self._container, spell_callable(self._function))
+        scope = find_scope(self._container, f"the parameters of {spell_callable(self._function)}")
         if scope.closed:
             raise scope.closed_error(f"the parameters of {spell_callable(self._function)}")
-        return scope
+        return scope.in_force()
 
     def filling(self, kwargs: Mapping[str, Any]) -> Filling:
         """What makes the parameters that are not passed by hand, as *kwargs*."""
@@ -282,7 +296,7 @@ def _filled_from_thread(scope: OpenScope, filler: Filler) -> Generator[dict[str,
 @contextmanager
 def _opened_from_thread(scope: OpenScope) -> Generator[OpenScope]:
     """A "call" scope around code in a worker thread; opened and closed in the event loop."""
-    opening = Opening(lambda: scope._engine, scope, CALL, {}, in_own_task=False)
+    opening = Opening(scope._inside.alone, scope, CALL, {}, in_own_task=False)
     loop = scope.loop_token()
     inner = from_thread.run(opening.__aenter__, token=loop)
     token = current.set(inner)  # the loop's task has bound it in its own context only

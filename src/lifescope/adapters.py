@@ -48,7 +48,7 @@ class Parameters:
         """
         if scope.closed:
             raise scope.closed_error(f"the parameters of {self._filling.entry.name}")
-        return self._filling.plan(scope) is None
+        return self._filling.plan(scope.in_force()) is None
 
     async def fill(self, scope: OpenScope) -> dict[str, Any]:
         """Parameter name to object, made in *scope* and those around it.
@@ -56,6 +56,7 @@ class Parameters:
         Raises:
             ScopeOrderError: One lives in the scope "call", and it is not open.
         """
+        scope = scope.in_force()
         plan = self._filling.plan(scope)
         if plan is None:
             name = self._filling.entry.name

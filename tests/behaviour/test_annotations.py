@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import KW_ONLY, InitVar, dataclass, field
 from typing import Annotated, Any, Generic, NamedTuple, NewType, Self, TypeVar, Union
 
+import httpx
 import pytest
 
 from behaviour import deferred_base, deferred_local
@@ -333,6 +334,14 @@ async def test_string_annotations():
     container = Container(make, provider(A, scope="app"))
     async with container.open() as app:
         assert await app.get(list[A]) == [await app.get(A)]
+
+
+async def test_library_that_imports_for_type_checkers_only() -> None:
+    """httpx reads `ssl` so: a parameter with a default keeps it, as nobody else can mend it."""
+    client = await made(
+        Container(provider(httpx.AsyncClient, scope="app", enter=True)), httpx.AsyncClient
+    )
+    assert client.is_closed
 
 
 def test_name_that_only_type_checkers_see():

@@ -20,6 +20,7 @@ from lifescope import (
     provider,
     supplied,
 )
+from reading import said
 
 HERE = "test_check.py"
 
@@ -78,7 +79,7 @@ def test_missing_names_who_asked_and_where():
     assert (link.name, link.parameter, link.scope) == ("make_a()", "needed", "app")
     assert link.place.line == line_of(make_a)
     assert link.place.file == __file__
-    for text in ("nothing provides B", "make_a()", '"needed"', at(make_a)):
+    for text in ("nothing provides B", "make_a(needed)", at(make_a)):
         assert text in str(error)
 
 
@@ -132,8 +133,8 @@ def test_missing_suggests_at_most_three_close_ones():
     )
     assert isinstance(error, MissingProviderError)
     assert len(error.suggestions) == 3
-    assert "Did you mean" in str(error)
-    assert 'Database (named "replica 0")' in str(error)
+    assert "Close to it:" in str(error)
+    assert 'Database (named "replica 0")' in said(error)
 
 
 def test_missing_without_anything_close_suggests_nothing():
@@ -244,7 +245,7 @@ def test_captive_direct(outer, inner):
     assert type(error) is CaptiveDependencyError
     assert (error.outer.target, error.inner.target) == (make_a, make_b)
     assert names(error.chain) == ["make_a()", "make_b()"]
-    for text in (at(make_a), at(make_b), '"held"', f'"{outer}"', f'"{inner}"', "make_a()"):
+    for text in (at(make_a), at(make_b), "make_a(held)", f'"{outer}"', f'"{inner}"', "make_a()"):
         assert text in str(error)
 
 
@@ -359,7 +360,7 @@ def test_self_cycle():
     error = refused(make_a)
     assert type(error) is CycleError
     assert [(link.name, link.parameter) for link in error.chain] == [("make_a()", "again")]
-    for text in ("make_a()", '"again"', at(make_a)):
+    for text in ("make_a(again)", at(make_a)):
         assert text in str(error)
 
 
@@ -636,7 +637,7 @@ def test_unknown_scope():
     assert type(error) is UnknownScopeError
     assert (error.scope, error.name) == ("reqest", "make_a()")
     assert error.known[:3] == ("app", "request", "call")
-    for text in ('"reqest"', "make_a()", at(make_a), "app, request, call"):
+    for text in ('"reqest"', "make_a()", at(make_a), '"app", "request", "call"'):
         assert text in str(error)
 
 
@@ -673,7 +674,7 @@ def test_object_is_no_source(source):
     """C13: A ready object is refused, with the way to hand it in."""
     error = refused(source)
     assert type(error) is InvalidProviderError
-    assert type(source).__name__ in str(error)
+    assert error.name in ("None", "an object of type int", "an object of type A")
     assert "values=" in str(error)
 
 
@@ -781,11 +782,11 @@ def test_unrelated_mistakes_are_one_report():
         UnknownScopeError,
     }
     assert len(error.problems) == 5
-    assert str(error).startswith("5 problems")
+    assert str(error).startswith("[LS100] 5 problems")
     for number in range(1, 6):
         assert f"\n{number}. " in str(error)
     for problem in error.problems:
-        assert type(problem).__name__ in str(error)
+        assert f"[{problem.code}] " in str(error)
 
 
 def test_mistakes_in_declarations_do_not_hide_those_in_the_graph():

@@ -21,6 +21,7 @@ from lifescope import (
     inject,
     provider,
 )
+from reading import pointed_at
 
 pytestmark = pytest.mark.anyio
 
@@ -262,7 +263,8 @@ def test_captive_contribution():
     assert error.inner.target is inner.target
     chain = [link.name for link in error.chain]
     assert (chain[0], chain[-1]) == ("App", "plugin()")
-    for text in ('"plugins"', at(inner.target), '"app"', '"request"'):
+    assert pointed_at(error) == ["plugins"]
+    for text in (at(inner.target), '"app"', '"request"'):
         assert text in str(error)
 
 

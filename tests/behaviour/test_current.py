@@ -95,7 +95,7 @@ async def test_current_outside_of_any_scope(log):
     """C08, H03: Where no scope is open there is nothing current; the error says what to do."""
     async with container_of(log).open() as app:
         service = await app.get(Service)
-    with pytest.raises(NoScopeError, match="Session was asked for, but no scope") as caught:
+    with pytest.raises(NoScopeError, match="no scope is open here that could give S") as caught:
         await service.work()
     assert caught.value.wanted == "Session"
     assert isinstance(caught.value, LookupError)

@@ -60,7 +60,7 @@ async def test_missing(way):
     assert isinstance(error, LookupError)
     assert error.key.form is Base
     assert error.chain == ()
-    assert [p.target for p in error.suggestions] == [Derived]
+    assert [s.provider.target for s in error.suggestions] == [Derived]
     assert "nothing provides Base" in str(error)
 
 
@@ -114,7 +114,7 @@ async def test_opening_a_scope_that_does_not_exist():
             async with app.open("jobb"):
                 raise AssertionError
     assert caught.value.scope == "jobb"
-    assert "app, job" in str(caught.value)
+    assert '"app", "job"' in str(caught.value)
 
 
 # --- supplied values ------------------------------------------------------------------------
@@ -131,7 +131,7 @@ async def test_supplied_value_is_missing(scope):
     assert error.scope == scope
     assert [(key.form, key.name) for key in error.missing] == [(int, None), (str, "region")]
     assert error.unknown == ()
-    for text in (f'"{scope}"', "missing: int", 'str (named "region")'):
+    for text in (f'"{scope}"', "Missing:\n    - int", 'str (named "region")'):
         assert text in str(error)
 
 

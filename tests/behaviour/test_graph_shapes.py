@@ -28,6 +28,7 @@ from lifescope import (
     Named,
     provider,
 )
+from reading import said
 
 pytestmark = pytest.mark.anyio
 
@@ -462,9 +463,9 @@ async def test_unknown_name_lists_the_known_ones():
     async with container.open() as app:
         with pytest.raises(MissingProviderError) as caught:
             await app.get(Annotated[Value, Named("c")])
-    assert [p.key.name for p in caught.value.suggestions] == ["a", "b"]
-    assert 'Value (named "a")' in str(caught.value)
-    assert 'Value (named "b")' in str(caught.value)
+    assert [s.provider.key.name for s in caught.value.suggestions] == ["a", "b"]
+    assert 'Value (named "a")' in said(caught.value)
+    assert 'Value (named "b")' in said(caught.value)
 
 
 @pytest.mark.parametrize(

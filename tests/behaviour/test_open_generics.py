@@ -13,6 +13,7 @@ from lifescope import (
     Named,
     provider,
 )
+from reading import pointed_at
 
 pytestmark = pytest.mark.anyio
 
@@ -139,7 +140,8 @@ def test_bound_at_construction():
     with pytest.raises(MissingProviderError) as caught:
         Container(service, repo_for(Repo[E], "bound"))
     line = service.__code__.co_firstlineno
-    for text in ("Repo[Stranger]", "service()", '"repo"', f"test_open_generics.py:{line}"):
+    assert pointed_at(caught.value) == ["repo"]
+    for text in ("Repo[Stranger]", "service(repo)", f"test_open_generics.py:{line}"):
         assert text in str(caught.value)
 
 

@@ -15,6 +15,7 @@ from lifescope import (
     MissingProviderError,
     provider,
 )
+from reading import pointed_at
 
 
 class A:
@@ -52,7 +53,8 @@ def test_handle_of_what_nothing_provides(relation):
     assert error.key.form is A
     (link,) = error.chain
     assert (link.name, link.parameter) == ("make()", "handle")
-    for text in ("nothing provides A", "make()", '"handle"', at(make)):
+    assert pointed_at(error) == ["handle"]
+    for text in ("nothing provides A", "make(handle)", at(make)):
         assert text in str(error)
 
 
@@ -93,9 +95,10 @@ def test_captive_through_a_handle(relation, through):
     assert type(error) is CaptiveDependencyError
     assert error.outer.target is holder
     assert error.inner.target is A
+    assert pointed_at(error) == ["a" if through == "through a transient" else "handle"]
     for text in (
         at(holder),
-        '"handle"',
+        "holder(handle)",
         "holder()",
         '"app"',
         '"request"',
@@ -158,7 +161,8 @@ def test_circle_through_lazy_handles():
     assert type(error) is CycleError
     names = [link.name for link in error.chain]
     assert {"one()", "two()"} <= set(names)
-    for text in (at(one), at(two), '"other"', "needs itself"):
+    assert pointed_at(error) == ["other"]
+    for text in (at(one), at(two), "needs itself"):
         assert text in str(error)
 
 

@@ -21,6 +21,7 @@ from integrations.driving import (
     tasks,
 )
 from lifescope import Background, Container, OpenScope, ScopeClosedError, current_scope, provider
+from reading import said
 
 pytestmark = pytest.mark.anyio
 
@@ -148,12 +149,12 @@ async def test_work_spawned_by_cancelled_work_is_refused() -> None:
             try:
                 background.spawn(Job(log, math.inf))
             except ScopeClosedError as error:
-                log.append(str(error).splitlines()[0])
+                log.append(said(error))
 
     root = root_with(log, last_word, drain_timeout=4)
     before = await tasks()
     assert await stopped_after(root, last_word) == pytest.approx(4, abs=0.01)
-    name = 'the scope "app" is closing and cannot give background work, '
+    name = '[LS202] the scope "app" is closing and cannot give background work, '
     assert log[0] == "start Pool"
     assert log[1].startswith(name)
     assert log[2:] == ["end Pool"]

@@ -163,7 +163,10 @@ async def test_crash_during_the_start_that_the_provider_swallows() -> None:
     container = Container(a, noted([], B, A, wait=anyio.sleep_forever))
     failed = await failed_start(container.asgi(plain_app([])))
     assert isinstance(failed.error, CrashError)
-    assert failed.error.provider.startswith("a() (")
+    assert failed.error.provider == "a()"
+    assert failed.error.place is not None
+    assert failed.error.place.file == __file__
+    assert str(failed.error.place) in str(failed.error)
     assert failed.sent == ["lifespan.startup.failed"]
 
 

@@ -96,7 +96,7 @@ async def test_error_about_two_lifespans_names_causes_and_ways_out() -> None:
             await get(root)
     text = str(caught.value)
     assert caught.value.running == 2
-    for hint in ("2 lifespans of container.asgi(", 'asgi_scope["state"]', "pass it on", "mounted"):
+    for hint in ("2 lifespans of container.asgi(", 'pass asgi_scope["state"] on', "mounted"):
         assert hint in text
 
 

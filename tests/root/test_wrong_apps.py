@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from integrations.driving import answering, lifespan
 from lifescope import AppFactoryError, Container
+from reading import said
 
 pytestmark = pytest.mark.anyio
 
@@ -38,21 +39,24 @@ def manages() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(
-    ("factory", "said"),
+    ("factory", "expected"),
     [
-        (forgets_return, "forgets_return gave None, which is no ASGI app; is a return missing?"),
-        (gives_class, "gives_class gave the class Starlette, not an app; call it"),
-        (yields, "a factory that yields the app is an async function"),
-        (manages, "a factory that yields the app is an async function"),
+        (forgets_return, "forgets_return gave None, which is no ASGI app Fix: add the return."),
+        (
+            gives_class,
+            "gave the class Starlette, not an app Fix: call it: Starlette().",
+        ),
+        (yields, "make a factory that yields the app an async function: async def, yield."),
+        (manages, "make a factory that yields the app an async function: async def, yield."),
     ],
 )
-async def test_factory_that_gives_no_app_is_an_error_of_the_start(factory, said):
+async def test_factory_that_gives_no_app_is_an_error_of_the_start(factory, expected):
     """G7: Not the first request finds out, but the start; the text says what to do."""
     async with lifespan(Container().asgi(factory)) as running:
         pass
     assert running.sent == ["lifespan.startup.failed"]
     assert isinstance(running.error, AppFactoryError)
-    assert said in str(running.error)
+    assert expected in said(running.error)
 
 
 async def test_starlette_app_that_cannot_be_built_is_an_error_of_the_start():

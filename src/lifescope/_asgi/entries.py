@@ -9,48 +9,99 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from lifescope._asgi.routes import Leaf, is_app, is_partial, leaves
-from lifescope._declare.signatures import entry_of, injected_names
+from lifescope._declare.signatures import entry_of, injected_names, names_of
 from lifescope._model.names import place_of, spell_callable
 from lifescope._model.provider import Entry, Link
 from lifescope._text import ROUTE
-from lifescope.errors import NeverFilledError
+from lifescope.errors import GraphError, NeverFilledError
 
-__all__ = ["Endpoints", "read_endpoints"]
+__all__ = ["Endpoints", "Route", "read_endpoints"]
+
+
+class Route(NamedTuple):
+    """What is known of one route.
+
+    Attributes:
+        name: How people call it: `GET /orders/{id}`; what cannot be read, by its function or
+            class, and where it is mounted.
+        entries: What asks for something: the functions that the endpoint depends on, then it.
+        is_known: There is nothing else in it that could ask.
+        is_own: It is the user's, and none that the framework has added.
+    """
+
+    name: str
+    entries: list[Entry]
+    is_known: bool
+    is_own: bool
 
 
 class Endpoints(NamedTuple):
     """What is known of an app.
 
     Attributes:
-        entries: Its endpoints, and the functions that they depend on, which ask for something.
-        are_all: There is nothing else that could ask.
+        routes: In the order of the app.
+        problems: Annotations that cannot be read, and parameters that nobody fills.
     """
 
-    entries: list[Entry]
-    are_all: bool
+    routes: list[Route]
+    problems: list[GraphError]
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The endpoints, and the functions that they depend on, which ask for something."""
+        return [entry for route in self.routes for entry in route.entries]
+
+    @property
+    def are_all(self) -> bool:
+        """There is nothing else that could ask."""
+        return all(route.is_known for route in self.routes)
 
 
 class _UnknownShapeError(Exception):
     pass
 
 
+_Found = Iterator[Entry | GraphError]
+
+
 def read_endpoints(app: Any) -> Endpoints:
-    """The endpoints of *app*.
-
-    Raises:
-        GraphError: An annotation of one cannot be read, or nobody fills its parameters.
-    """
-    entries: list[Entry] = []
-    are_all = True
+    """The endpoints of *app*, and all that is wrong with what they ask for."""
+    endpoints = Endpoints([], [])
     for leaf in leaves(app):
+        entries: list[Entry] = []
+        is_known = True
         try:
-            entries += _entries_of_leaf(leaf)
+            for found in _entries_of_leaf(leaf):
+                if isinstance(found, Entry):
+                    entries.append(found)
+                else:
+                    endpoints.problems.append(found)
         except _UnknownShapeError:
-            are_all = False
-    return Endpoints(entries, are_all)
+            is_known = False
+        name = _label(leaf) if is_known else _label_of_app(leaf)
+        endpoints.routes.append(Route(name, entries, is_known, not _is_frameworks(leaf.route)))
+    return endpoints
 
 
-def _entries_of_leaf(leaf: Leaf) -> Iterator[Entry]:
+def _label_of_app(leaf: Leaf) -> str:
+    """`serve() at /own`: what nobody can read, and where it is mounted."""
+    app: Any = getattr(leaf.route, "endpoint", None) or getattr(leaf.route, "app", leaf.route)
+    name = spell_callable(app) if inspect.isroutine(app) else app.__class__.__qualname__
+    path = leaf.prefix or getattr(leaf.route, "path", "")
+    return f"{name} at {path}" if path else name
+
+
+def _is_frameworks(route: Any) -> bool:
+    """Whether a framework has added it: its pages about the app itself."""
+    endpoints = [getattr(route, "endpoint", None)]
+    for handler in getattr(route, "route_handlers", None) or ():
+        function = getattr(handler, "fn", None)
+        endpoints.append(getattr(function, "func", function))
+    modules = [getattr(each, "__module__", None) or "" for each in endpoints if each is not None]
+    return bool(modules) and all(m.startswith(("fastapi.", "litestar.")) for m in modules)
+
+
+def _entries_of_leaf(leaf: Leaf) -> _Found:
     route = leaf.route
     way = (Link(_label(leaf), None, ROUTE),)
     dependant, endpoint = getattr(route, "dependant", None), getattr(route, "endpoint", None)
@@ -77,7 +128,7 @@ def _label(leaf: Leaf) -> str:
     return f"{kind} {leaf.prefix}{path}".strip()
 
 
-def _entries_of_dependant(dependant: Any, way: tuple[Link, ...]) -> Iterator[Entry]:
+def _entries_of_dependant(dependant: Any, way: tuple[Link, ...]) -> _Found:
     """FastAPI: an endpoint, and the functions that it depends on."""
     function: Any = getattr(dependant, "call", None)
     forms: dict[str, Any] = {}
@@ -87,15 +138,18 @@ def _entries_of_dependant(dependant: Any, way: tuple[Link, ...]) -> Iterator[Ent
         if key is not None:  # the dependency behind an `Inject[T]`
             forms[name] = key
         else:
-            link = Link(spell_callable(function), place_of(function), parameter=name)
+            link = Link(
+                spell_callable(function),
+                place_of(function),
+                parameter=name,
+                signature=names_of(function),
+            )
             yield from _entries_of_dependant(each, (*way, link))
     if function is not None:
         yield from _entries_of_function(function, forms, way)
 
 
-def _entries_of_function(
-    function: Any, forms: dict[str, Any], way: tuple[Link, ...]
-) -> Iterator[Entry]:
+def _entries_of_function(function: Any, forms: dict[str, Any], way: tuple[Link, ...]) -> _Found:
     """What a function asks for by itself, and by *forms*, which an adapter fills."""
     by_hand: set[str] = set(function.keywords) if is_partial(function) else set()
     function = function.func if is_partial(function) else function
@@ -106,11 +160,16 @@ def _entries_of_function(
     elif inspect.isroutine(function):
         forgotten = sorted(injected_names(function, {}) - set(forms) - by_hand)
         if forgotten:
-            name, place = spell_callable(function), place_of(function)
-            raise NeverFilledError(name=name, parameters=forgotten, place=place, chain=way)
+            yield NeverFilledError(
+                name=spell_callable(function),
+                parameters=forgotten,
+                place=place_of(function),
+                chain=way,
+                signature=names_of(function),
+            )
 
 
-def _entries_of_handlers(handlers: Iterable[Any], way: tuple[Link, ...]) -> Iterator[Entry]:
+def _entries_of_handlers(handlers: Iterable[Any], way: tuple[Link, ...]) -> _Found:
     """Litestar: the handlers of one route, and the functions that they depend on."""
     for handler in handlers:
         if hasattr(handler, "is_mount"):  # an ASGI app asks by itself
@@ -122,8 +181,11 @@ def _entries_of_handlers(handlers: Iterable[Any], way: tuple[Link, ...]) -> Iter
             yield from _noted(function, way)
 
 
-def _noted(function: Any, way: tuple[Link, ...]) -> Iterator[Entry]:
+def _noted(function: Any, way: tuple[Link, ...]) -> _Found:
     """What `@inject` and the adapters have noted on a function."""
     asks_for = getattr(function, "__lifescope_asks_for__", None)
-    for entry in () if asks_for is None else asks_for():
-        yield dataclasses.replace(entry, asked_by=way)
+    try:
+        for entry in () if asks_for is None else asks_for():
+            yield dataclasses.replace(entry, asked_by=way)
+    except GraphError as error:  # an annotation cannot be read
+        yield from error.problems

@@ -9,12 +9,16 @@ from lifescope import errors
 from lifescope._asgi.protocol import AsgiApp
 from lifescope._declare.signatures import by_name, called_function, read_entry
 from lifescope._model.names import spell_callable
-from lifescope._model.provider import Provider
+from lifescope._model.provider import Entry, Provider
 from lifescope._runtime.engine import Engine
 from lifescope._runtime.filling import Filler
 from lifescope._runtime.scope import OpenScope
 
-__all__ = ["AppFactory"]
+__all__ = ["AppFactory", "NotAloneError"]
+
+
+class NotAloneError(Exception):
+    """The app is made in the app scope only; the text says why, as a sentence without a stop."""
 
 
 class AppFactory:
@@ -36,14 +40,51 @@ class AppFactory:
             GraphError: Nothing provides a parameter.
             ScopeOrderError: One lives in a narrower scope.
         """
-        if not self._is_app:
-            engine.check_factory(read_entry(self._given, marked=False))
+        if (entry := self.entry()) is not None:
+            engine.check_factory(entry)
+
+    def entry(self) -> Entry | None:
+        """What it asks for; None if it is an app, which asks by itself.
+
+        Raises:
+            GraphError: A parameter has no annotation, or one that cannot be read.
+        """
+        return None if self._is_app else read_entry(self._given, marked=False)
 
     def needs(self, engine: Engine) -> list[Provider]:
         """What its parameters ask for."""
+        entry = self.entry()
+        return [] if entry is None else Filler(engine, entry).providers
+
+    def call_alone(self, engine: Engine) -> AsgiApp:
+        """The app, where it can be had with nothing open: no provider is called for it.
+
+        Raises:
+            NotAloneError: It cannot.
+            AppFactoryError: It gives no app.
+            Exception: What the user's function raises.
+        """
         if self._is_app:
-            return []
-        return Filler(engine, read_entry(self._given, marked=False)).providers
+            return cast("AsgiApp", self._given)
+        function = inspect.unwrap(called_function(self._given))
+        if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
+            raise NotAloneError(f"{self.name} is a generator function")
+        if inspect.iscoroutinefunction(function):
+            raise NotAloneError(f"{self.name} is async")
+        if asked := self.needs(engine):
+            raise NotAloneError(f"{self.name} asks for {asked[0].key}")
+        entry = self.entry()
+        assert entry is not None
+        made: Any = by_name(self._given)(
+            **{p.name: None for p in entry.parameters if not p.has_default}
+        )
+        if inspect.iscoroutine(made):
+            made.close()
+        if inspect.isawaitable(made):
+            raise NotAloneError(f"{self.name} is async")
+        if hasattr(made, "__aenter__"):
+            raise NotAloneError(f"{self.name} gives a context manager")
+        return self._checked(made)
 
     @asynccontextmanager
     async def open(self, engine: Engine, scope: OpenScope) -> AsyncGenerator[AsgiApp]:

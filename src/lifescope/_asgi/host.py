@@ -110,20 +110,21 @@ class Bound:
     """An ASGI app that serves requests of one lifespan, which runs elsewhere.
 
     Attributes:
+        live: The lifespan.
         state: What servers hand on to requests.
     """
 
     def __init__(self, root: AsgiApp, live: Live) -> None:
+        self.live = live
         self.state = live.state
         self._root = root
-        self._live = live
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one connection (ASGI 3). A server may run a lifespan, to no effect."""
         if scope["type"] == "lifespan":
             await run_already(receive, send)
             return
-        self._live.hand_on_state(scope)
+        self.live.hand_on_state(scope)
         await self._root(scope, receive, send)
 
 

@@ -16,16 +16,16 @@ from anyio.lowlevel import checkpoint_if_cancelled
 
 from lifescope import errors
 from lifescope._asgi import stopping
+from lifescope._asgi.checking import check_routes
 from lifescope._asgi.endpoints import bound_endpoints
-from lifescope._asgi.entries import read_endpoints
 from lifescope._asgi.factories import AppFactory
 from lifescope._asgi.inner import InnerLifespan
 from lifescope._asgi.live import Live, Phase
-from lifescope._asgi.protocol import AsgiApp, AsgiScope, Message, Receive, Send, until_shutdown
+from lifescope._asgi.protocol import AsgiScope, Message, Receive, Send, until_shutdown
 from lifescope._asgi.settings import Settings
 from lifescope._model.provider import Provider
 from lifescope._runtime import binding, guards, loops
-from lifescope._runtime.engine import Engine
+from lifescope._runtime.engine import Engine, InForce
 from lifescope._runtime.opening import Opening
 from lifescope._runtime.shield import finish, stood_at
 from lifescope._runtime.starting import say_progress, start
@@ -40,7 +40,7 @@ class Lifespan:
     """One run of the lifespan protocol, in the server's task.
 
     Args:
-        engine: Of the container, as it is now.
+        in_force: Says what the app scope is opened with, when it is.
         factory: Gives the app.
         settings: What the user has said.
         ready: Called when requests can be served.
@@ -50,7 +50,7 @@ class Lifespan:
 
     def __init__(
         self,
-        engine: Engine,
+        in_force: Callable[[], InForce],
         factory: AppFactory,
         settings: Settings,
         ready: Callable[[Live], None],
@@ -58,7 +58,8 @@ class Lifespan:
         *,
         to_caller: bool = False,
     ) -> None:
-        self._engine = engine
+        self._in_force = in_force
+        self._engine: Engine
         self._factory = factory
         self._settings = settings
         self._ready = ready
@@ -128,8 +129,9 @@ class Lifespan:
             raise self._too_late(None)
 
     async def _in_app_scope(self, asgi_scope: AsgiScope, before: Context) -> None:
-        engine, settings = self._engine, self._settings
-        async with Opening(lambda: engine, None, None, settings.values) as scope:
+        settings = self._settings
+        async with Opening(self._in_force, None, None, settings.values) as scope:
+            engine = self._engine = scope._engine
             scope._guard = scope._guard or guards.enter_early(loops.current_task())
             scope.on_crash = self._crashed
             scope.stop_timeout = settings.stop_timeout
@@ -144,7 +146,7 @@ class Lifespan:
             try:
                 await self._start(self._factory.needs(engine))
                 async with self._factory.open(engine, scope) as live.app:
-                    await self._start(self._asked_by_routes(live.app))
+                    await self._start(check_routes(engine, live.app))
                     await self._run_inner(live, asgi_scope)
             except BaseException as error:
                 self._start_is_over()  # the report is not about the roll-back
@@ -163,12 +165,6 @@ class Lifespan:
             if live.phase is Phase.READY:  # it did not even wait for the end
                 await self._interrupted(live)
             raise
-
-    def _asked_by_routes(self, app: AsgiApp) -> list[Provider]:
-        """What the app's endpoints ask for, checked; maybe anything, where they are not known."""
-        endpoints = read_endpoints(app)
-        asked_for = self._engine.check_endpoints(endpoints.entries)
-        return asked_for if endpoints.are_all else self._engine.roots()
 
     async def _start(self, roots: list[Provider]) -> None:
         assert self._live is not None
@@ -212,16 +208,14 @@ class Lifespan:
         live.phase = Phase.CRASHED if has_crashed else Phase.STOPPING
         settings = self._settings
         try:
-            await live.running.end(
-                settings.crash_timeout if has_crashed else settings.drain_timeout
-            )
+            await live.end_work(settings.crash_timeout if has_crashed else settings.drain_timeout)
         finally:
             self._limit_the_end()
 
     async def _interrupted(self, live: Live) -> None:
         """See the requests off before whoever is being interrupted goes on."""
         live.phase = Phase.CRASHED
-        await finish(live.running.end(self._settings.crash_timeout))
+        await finish(live.end_work(self._settings.crash_timeout))
         self._limit_the_end()
 
     def _limit_the_end(self) -> None:
@@ -240,7 +234,7 @@ class Lifespan:
             if self._waiting is not None:
                 self._waiting.cancel()
         else:
-            live.running.cancel()
+            live.cancel_work()
 
     # --- failures -------------------------------------------------------------------------
 
@@ -267,7 +261,7 @@ class Lifespan:
             late.add_note(note)
         if error is None or self._is_told_to_stop:
             return late
-        error.add_note(f"lifescope: after the crash, {late}")
+        error.add_note(f"lifescope: after the crash, {late.describe(brief=True)}")
         return error
 
     async def _fail(self, error: BaseException) -> None:

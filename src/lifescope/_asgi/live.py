@@ -4,12 +4,13 @@ import enum
 from collections.abc import Callable
 from typing import Any
 
-from anyio import CancelScope
+from anyio import CancelScope, current_time
 
 from lifescope import errors
 from lifescope._asgi.connections import Connection
 from lifescope._asgi.protocol import AsgiApp, AsgiScope
 from lifescope._runtime import binding, guards, loops
+from lifescope._runtime.overlays import overlays_of
 from lifescope._runtime.scope import OpenScope
 from lifescope._runtime.startup import Startup
 
@@ -38,7 +39,7 @@ class Live:
         loop: What identifies its event loop.
         key: Under which requests find it in their state; given by the root when it is ready.
         is_ready: Whether it takes connections.
-        running: The connections that are being served, and background work.
+        entrance: By which requests come in; None where that depends on the context.
     """
 
     app: AsgiApp
@@ -51,15 +52,52 @@ class Live:
         self.state = state
         self.startup = startup
         self.loop = loops.loop_token()
-        self.running = scope.running
         self.changes: list[binding.Change] = []
         # Found out once, and not for each request.
-        self.open_request = scope._engine.request_opener()
-        self.work = scope.running.work
         self.current_task = loops.task_getter()
-        self.needs_guard: Callable[[Any], bool] | None = None
-        if scope._engine.releases_in_requests() or loops.is_trio():  # trio cancels by them
-            self.needs_guard = loops.level_cancellation_test()
+        self._is_below_a_cancel_scope = loops.level_cancellation_test()
+        self._is_trio = loops.is_trio()  # it cancels by them
+        self._overlays = overlays_of(scope)
+        self._overlays.listeners.append(self._overridden)
+        self.entrance: Entrance | None
+        self._overridden()
+
+    def _overridden(self) -> None:
+        """An override has begun, or ended."""
+        overlays = self._overlays
+        self.entrance = None if overlays.has_local else self._entrance(overlays.for_all())
+
+    def entrance_here(self) -> "Entrance":
+        """The entrance in this context."""
+        return self._entrance(self._overlays.in_force())
+
+    def _entrance(self, target: OpenScope) -> "Entrance":
+        engine = target._inside
+        needs_guard = engine.releases_in_requests or self._is_trio
+        return Entrance(
+            target, engine.request_opener, self._is_below_a_cancel_scope if needs_guard else None
+        )
+
+    async def end_work(self, seconds: float) -> None:
+        """Wait so many *seconds* for the requests and background work, then cancel them.
+
+        Raises what cancels that, when all have ended.
+        """
+        deadline = current_time() + seconds
+        cancelled: BaseException | None = None
+        for running in self._overlays.running():
+            left = 0 if cancelled is not None else max(0, deadline - current_time())
+            try:
+                await running.end(left)
+            except BaseException as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+
+    def cancel_work(self) -> None:
+        """Cancel them now."""
+        for running in self._overlays.running():
+            running.cancel()
 
     @property
     def phase(self) -> Phase:
@@ -85,7 +123,7 @@ class Live:
         """A guard for a request scope, and those of the user's own around it."""
         guard = guards.enter()
         for scope in request.outwards():
-            if scope is self.scope:
+            if scope.parent is None:
                 break
             scope._guard = guard
         request.is_untouched = False
@@ -93,7 +131,9 @@ class Live:
 
     def has_ended_at_once(self, request: OpenScope) -> bool:
         """Close a request scope that has nothing to release; False if it has to be closed."""
-        if request.applied is not None or request.parent is not self.scope:
+        if request.applied is not None:
+            return False
+        if request.parent is None or request.parent.parent is not None:
             return False
         return request.close_at_once(None)
 
@@ -132,7 +172,7 @@ class Live:
     async def _close(self, scope: OpenScope, error: BaseException | None) -> None:
         """Close a request scope, and any of the user's own between it and the app scope."""
         parent = scope.parent
-        if parent is None or parent is self.scope:
+        if parent is None or parent.parent is None:
             if not scope.close_at_once(error):
                 await scope.close(error)
             return
@@ -144,3 +184,29 @@ class Live:
             await self._close(parent, error or failure)
             raise
         await self._close(parent, error)
+
+
+class Entrance:
+    """What a request needs to know to be let in; in one object, as it is replaced as one.
+
+    Whoever begins an override may be in another thread.
+
+    Attributes:
+        target: The app scope in which the request is opened: that of an override, if there is one.
+        open: Opens it, for a task.
+        needs_guard: Whether that task needs a guard; None if none does.
+        running: The connections that are being served in it, and background work.
+    """
+
+    __slots__ = ("needs_guard", "open", "running", "target")
+
+    def __init__(
+        self,
+        target: OpenScope,
+        open: Callable[[OpenScope, object], OpenScope],  # noqa: A002
+        needs_guard: Callable[[Any], bool] | None,
+    ) -> None:
+        self.target = target
+        self.open = open
+        self.needs_guard = needs_guard
+        self.running = target.running

@@ -7,6 +7,7 @@ from contextvars import Token
 from typing import Any
 
 from lifescope import errors
+from lifescope._asgi.checking import Findings, examine, with_graph
 from lifescope._asgi.connections import Http, WebSocket
 from lifescope._asgi.factories import AppFactory
 from lifescope._asgi.host import Block, Host, Protocol
@@ -14,9 +15,10 @@ from lifescope._asgi.lifespan import Lifespan
 from lifescope._asgi.live import Live
 from lifescope._asgi.protocol import AsgiApp, AsgiScope, Receive, Send, refuse
 from lifescope._asgi.settings import Settings
+from lifescope._model.provider import Entry
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._runtime import binding, loops
-from lifescope._runtime.engine import Engine
+from lifescope._runtime.engine import Engine, InForce
 from lifescope._runtime.startup import Startup
 
 __all__ = ["Root"]
@@ -29,17 +31,27 @@ class Root:
     a global of a module; each lifespan has an app scope of its own. Usually the server runs the
     lifespan. `lifespan` is for an outer app in which this one is mounted, `factory` for
     programs and for servers that accept an app as a context manager.
+
+    Attributes:
+        container: The container that made it.
     """
 
-    def __init__(self, engine: Callable[[], Engine], app_factory: Any, settings: Settings) -> None:
-        self._engine = engine
+    def __init__(
+        self,
+        container: object,
+        in_force: Callable[[], InForce],
+        app_factory: Any,
+        settings: Settings,
+    ) -> None:
+        self.container = container
+        self._in_force = in_force
         self._factory = AppFactory(app_factory)
         self._settings = settings
         self._key = f"lifescope.root.{id(self)}"
         self._lives: dict[object, list[Live]] = {}
         self._hosts: dict[object, Host] = {}
         self._lock = threading.Lock()
-        self._check(engine())
+        self._check(in_force().engine)
 
     def __repr__(self) -> str:
         return f"<container.asgi({self._factory.name})>"
@@ -54,7 +66,10 @@ class Root:
         engine.handed_in.check(scopes.widest, self._settings.values)
         for name in (*scopes.between(scopes.widest, REQUEST), *([CALL] if CALL in scopes else [])):
             engine.handed_in.check(name, {})  # the root opens these, and has no values for them
-        self._factory.check(engine)
+        try:
+            self._factory.check(engine)
+        except errors.GraphError as error:
+            raise with_graph(engine, error.problems) from None
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one connection, or run the lifespan (ASGI 3)."""
@@ -70,8 +85,9 @@ class Root:
         task = live.current_task()
         if task is None:  # the server has handed on the state of another event loop
             live.scope.check_loop("a request scope")
-        request = live.open_request(live.scope, task)
-        needs_guard = live.needs_guard is not None and live.needs_guard(task)
+        entrance = live.entrance or live.entrance_here()
+        request = entrance.open(entrance.target, task)
+        needs_guard = entrance.needs_guard is not None and entrance.needs_guard(task)
         guard = live.enter_guard(request) if needs_guard else None
         connection = (Http if kind == "http" else WebSocket)(scope, receive, send, task, guard)
         request.connection = connection
@@ -79,7 +95,8 @@ class Root:
         bound = binding.current.set(request)
         if bound.old_value is not Token.MISSING:
             binding.note_outside(request, bound.old_value)
-        live.work[request] = connection
+        running = entrance.running
+        running.work[request] = connection
         try:
             await live.app(scope, connection.receive, connection.send)
         except BaseException as error:
@@ -93,9 +110,9 @@ class Root:
                 tokens += request.effects()
                 await live.end_request(request, connection, None)
         finally:
-            live.work.pop(request, None)
-            if live.running.is_awaited:
-                live.running.ended()
+            running.work.pop(request, None)
+            if running.is_awaited:
+                running.ended()
             if tokens:
                 binding.undo(tokens)
             binding.unbind(bound)
@@ -118,6 +135,49 @@ class Root:
             await live.app(asgi_scope, receive, send)
         else:
             await refuse(asgi_scope, send)
+
+    def check(self, *, strict: bool = False) -> None:
+        """Check the app as it is checked when it starts, without starting it; for a test.
+
+        No provider is called and no lifespan is run. The app factory is called if it is a plain
+        function, or a class, that asks for nothing; otherwise the routes stay unchecked until
+        the start. `lifescope check` does the same, and says what it could not look at.
+
+        Args:
+            strict: Providers that nothing asks for are problems, too. They are looked for where
+                all entry points are known.
+
+        Raises:
+            GraphError: There are problems; it has all of them.
+            Exception: What the app factory raises.
+        """
+        if (error := self.error_of(self.findings(), strict=strict)) is not None:
+            raise error
+
+    def entries(self) -> list[Entry]:
+        """Who asks the container for something, for `lifescope.render`.
+
+        `render.html(container.graph, entries=root.entries())`: the app factory and the endpoints
+        of its app, read as `check` reads them.
+
+        Raises:
+            Exception: What the app factory raises.
+        """
+        return self.findings().entries
+
+    def findings(self) -> Findings:
+        """What `check` has found, for the command line."""
+        return examine(self.engine, self._factory)
+
+    def error_of(self, findings: Findings, *, strict: bool = False) -> errors.GraphError | None:
+        """What `check` raises for *findings*; None if all is fine."""
+        problems = [*findings.problems, *(findings.warnings if strict else ())]
+        return with_graph(self.engine, problems) if problems else None
+
+    @property
+    def engine(self) -> Engine:
+        """Of the container, as it is now."""
+        return self._in_force().engine
 
     @property
     def startups(self) -> tuple[Startup, ...]:
@@ -199,7 +259,7 @@ class Root:
             ready(live)
 
         return Lifespan(
-            self._engine(),
+            self._in_force,
             self._factory,
             self._settings,
             is_ready,

@@ -2,6 +2,7 @@
 
 import sys
 import types
+import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
@@ -10,12 +11,14 @@ from typing_extensions import TypeForm
 from lifescope._model.names import Place, unwrap
 from lifescope._model.provider import Declaration
 
-__all__ = ["MARK", "local_names", "provider", "supplied"]
+__all__ = ["MARK", "local_names", "marked", "provider", "supplied"]
 
 MARK = "__lifescope_declaration__"
 """The attribute under which a marked function or class carries its Declaration."""
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+_marked: "weakref.WeakSet[Declaration]" = weakref.WeakSet()
 
 
 @overload
@@ -127,10 +130,17 @@ def provider(
         return declare(target)
 
     def mark(target: Any) -> Any:
-        setattr(target, MARK, declare(target))
+        declaration = declare(target)
+        setattr(target, MARK, declaration)
+        _marked.add(declaration)
         return target
 
     return mark
+
+
+def marked() -> list[Declaration]:
+    """Whatever is marked with `@provider` in this program, in containers or not."""
+    return list(_marked)
 
 
 def supplied(form: TypeForm[Any], /, *, scope: str, name: str | None = None) -> Declaration:

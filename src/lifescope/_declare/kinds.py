@@ -89,6 +89,7 @@ def read_declaration(declaration: Declaration) -> tuple[Provider | None, list[er
         many=declaration.many,
         place=declaration.place,
         result=_checked_against(declaration, result),
+        signature=tuple(signature.parameters),
     )
     _check_options(declaration, provider, is_async, reader)
     return provider, reader.problems
@@ -98,21 +99,22 @@ def _check_options(
     declaration: Declaration, provider: Provider, is_async: bool, reader: Reader
 ) -> None:
     """Find options of `@provider` that contradict each other, or what they are said of."""
-    reasons: list[str] = []
     if declaration.thread and is_async:
-        reasons.append("says thread=True, which is for code that blocks, but is async")
+        reader.refuse(
+            "says thread=True, which is for code that blocks, but is async",
+            "leave thread=True out, or make it a def function that blocks.",
+        )
     several = [n for n in ("replace", "decorate", "many") if getattr(declaration, n)]
     if len(several) > 1:
-        reasons.append(f"says {' and '.join(f'{name}=True' for name in several)}; say one of them")
+        reader.refuse(
+            f"says {' and '.join(f'{name}=True' for name in several)}", "say one of them."
+        )
     asked = {parameter.key for parameter in provider.parameters}
     if declaration.decorate and not asked.intersection(provider.keys):
-        reasons.append(
-            f"says decorate=True, but has no parameter of type {provider.key} for what it wraps"
+        reader.refuse(
+            f"says decorate=True, but has no parameter of type {provider.key}",
+            f"add one for what it wraps: inner: {provider.key}.",
         )
-    reader.problems += [
-        errors.InvalidProviderError(name=reader.name, reason=reason, place=reader.place)
-        for reason in reasons
-    ]
 
 
 def _checked_against(declaration: Declaration, result: Any) -> Any:
@@ -191,13 +193,9 @@ def _kind_of_class(
 ) -> tuple[Kind, Any, Callable[..., Any]]:
     cls = declaration.target
     if inspect.isabstract(cls) or getattr(cls, "_is_protocol", False):
-        reader.problems.append(
-            errors.InvalidProviderError(
-                name=reader.name,
-                reason="is abstract and cannot be made; provide a class that implements it, "
-                f"with provides={reader.name}",
-                place=reader.place,
-            )
+        reader.refuse(
+            "is abstract and cannot be made",
+            f"provide a class that implements it, and say provides={reader.name}.",
         )
     return _entered(declaration, reader, Kind.CALL, cls, cls)
 
@@ -209,13 +207,10 @@ def _kind_of_function(
     is_coroutine = inspect.iscoroutinefunction(called_function(target))
     kind = Kind.AWAIT if is_coroutine else Kind.CALL
     if declaration.provides is None and _seems_to_yield(result):
-        reader.problems.append(
-            errors.InvalidProviderError(
-                name=reader.name,
-                reason=f"is annotated {spell(result)} but has no yield; if it really is to "
-                f"provide that, say provides={spell(result)}",
-                place=reader.place,
-            )
+        reader.refuse(
+            f"is annotated {spell(result)} but has no yield",
+            "yield the object instead of returning it; if the iterator itself is to be provided, "
+            f"say provides={spell(result)}.",
         )
         result = get_args(result)[0]  # what it was meant to provide, so that nobody misses it
     if manager is None or declaration.enter is False:
@@ -246,12 +241,9 @@ def _entered(
     if not declaration.enter:
         return kind, result, target
     if manager is None:
-        reader.problems.append(
-            errors.InvalidProviderError(
-                name=reader.name,
-                reason="says enter=True, but what it gives is not a context manager",
-                place=reader.place,
-            )
+        reader.refuse(
+            "says enter=True, but what it gives is not a context manager",
+            "leave enter=True out, or annotate what it really gives.",
         )
         return kind, result, target
     if kind is Kind.AWAIT:
@@ -294,12 +286,9 @@ def _yielded(reader: Reader, kind: Kind, result: Any) -> Any:
     if origin in _ITERATORS[kind] and arguments:
         return arguments[0]
     wanted = "AsyncIterator" if kind is Kind.ASYNC_GENERATOR else "Iterator"
-    reader.problems.append(
-        errors.InvalidProviderError(
-            name=reader.name,
-            reason=f"yields, so its result is annotated {wanted}[T], where T is what it yields",
-            place=reader.place,
-        )
+    reader.refuse(
+        f"yields, but its result is not annotated {wanted}[T]",
+        f"annotate it -> {wanted}[T], where T is what it yields.",
     )
     return result
 

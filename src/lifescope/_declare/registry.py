@@ -81,21 +81,25 @@ def _members(module: types.ModuleType) -> Iterator[Declaration | errors.GraphErr
     marked = [declaration for declaration in found if declaration is not None]
     if not marked:
         yield errors.InvalidProviderError(
-            name=f"module {module.__name__}", reason="has nothing that is marked with @provider"
+            name=f"module {module.__name__}",
+            reason="has nothing that is marked with @provider",
+            fix="mark its functions and classes, or leave it out of the container.",
         )
     yield from marked
 
 
 def _not_a_source(source: Any) -> errors.InvalidProviderError:
     if not callable(source):
+        name = type(source).__qualname__.rpartition("<locals>.")[2]
         return errors.InvalidProviderError(
-            name=f"an object of type {type(source).__qualname__}",
-            reason="is not a provider; hand ready objects in with "
-            "Container(..., values={Key: object})",
+            name="None" if source is None else f"an object of type {name}",
+            reason="is not a provider",
+            fix="hand ready objects in with Container(..., values={Key: object}).",
         )
+    name = spell_callable(source).removesuffix("()")
     return errors.InvalidProviderError(
         name=spell_callable(source),
-        reason="is not a provider: mark it with @provider(scope=...), or pass "
-        "provider(..., scope=...) instead",
+        reason="is not a provider",
         place=place_of(source),
+        fix=f"mark it with @provider(scope=...), or pass provider({name}, scope=...) instead.",
     )

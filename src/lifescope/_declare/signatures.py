@@ -19,7 +19,7 @@ from lifescope._declare.annotations import (
     without_none,
 )
 from lifescope._model.keys import InjectMarker, Key, as_key
-from lifescope._model.names import Place, place_of, spell_callable
+from lifescope._model.names import Place, is_foreign, place_of, spell_callable
 from lifescope._model.provider import Entry, Parameter
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "called_function",
     "entry_of",
     "injected_names",
+    "names_of",
     "read_entry",
 ]
 
@@ -56,12 +57,17 @@ class Reader:
         try:
             return read_signature(self.target)
         except (ValueError, TypeError) as error:
-            self.problems.append(
-                errors.InvalidProviderError(
-                    name=self.name, reason=f"has no signature to read ({error})", place=self.place
-                )
+            self.refuse(
+                f"has no signature to read ({error})",
+                "write a function that calls it, and provide that.",
             )
             return inspect.Signature()
+
+    def refuse(self, reason: str, fix: str) -> None:
+        """Note that it cannot be a provider."""
+        self.problems.append(
+            errors.InvalidProviderError(name=self.name, reason=reason, place=self.place, fix=fix)
+        )
 
     def read(self, annotation: Any, parameter: str | None) -> Any:
         form = read_annotation(annotation, self.where)
@@ -74,6 +80,7 @@ class Reader:
                 annotation=form.text,
                 reason=form.reason,
                 place=self.place,
+                signature=names_of(self.target),
             )
         )
         return MISSING
@@ -89,9 +96,14 @@ class Reader:
             if not has_default:
                 self.problems.append(
                     errors.UnannotatedError(
-                        name=self.name, parameter=parameter.name, place=self.place
+                        name=self.name,
+                        parameter=parameter.name,
+                        place=self.place,
+                        signature=names_of(self.target),
                     )
                 )
+            return None
+        if has_default and self._is_foreign_and_unreadable(parameter.annotation):
             return None
         form = self.read(parameter.annotation, parameter.name)
         if form is MISSING:
@@ -101,6 +113,15 @@ class Reader:
         read = _parameter(parameter, position, form)
         # A provider of `type[Order]` goes before the class itself, as for an open generic.
         return replace(read, has_default=True) if parameter.name in self.classes else read
+
+    def _is_foreign_and_unreadable(self, annotation: Any) -> bool:
+        """Whether it names what a library imports for type checkers only.
+
+        Whoever uses the library cannot mend that, and rarely wants the parameter filled.
+        """
+        if not is_foreign(self.target):
+            return False
+        return isinstance(read_annotation(annotation, self.where), Unreadable)
 
     def _in_this_class(self, name: str, form: Any) -> Any:
         """What *form*, of an inherited `__init__`, is here."""
@@ -135,7 +156,7 @@ def _asking_for(
 def entry_of(target: Callable[..., Any], forms: collections.abc.Mapping[str, Any]) -> Entry:
     """The entry of a function of which an adapter has read the parameters: name to key."""
     parameters = tuple(_asking_for(form, name) for name, form in forms.items())
-    return Entry(spell_callable(target), parameters, place_of(target))
+    return Entry(spell_callable(target), parameters, place_of(target), signature=names_of(target))
 
 
 def read_entry(
@@ -169,7 +190,16 @@ def read_entry(
             parameters.append(found)
     if reader.problems:
         raise errors.GraphError.of(reader.problems)
-    return Entry(reader.name, tuple(parameters), reader.place)
+    names = tuple(reader.signature().parameters)
+    return Entry(reader.name, tuple(parameters), reader.place, signature=names)
+
+
+def names_of(target: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of the parameters of *target*; none where they cannot be read."""
+    try:
+        return tuple(read_signature(target).parameters)
+    except (ValueError, TypeError):
+        return ()
 
 
 def injected_names(target: Callable[..., Any], local_names: dict[str, Any]) -> set[str]:

@@ -294,6 +294,7 @@ def _endless(provider: Provider) -> errors.InvalidProviderError:
         name=provider.name,
         reason="needs what it provides itself, for ever new type arguments",
         place=provider.place,
+        fix="let it need something that does not grow with each step.",
     )
 
 

@@ -1,9 +1,10 @@
 """The check: one pass over the providers of a container finds every mistake."""
 
 import dataclasses
+import functools
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import get_args, get_origin
+from typing import NamedTuple, get_args, get_origin
 
 from lifescope import errors
 from lifescope._graph.generics import canonical
@@ -15,9 +16,12 @@ from lifescope._model.provider import Edge, Entry, Kind, Link, Parameter, Provid
 from lifescope._model.relations import RELATIONS
 from lifescope._model.scopes import TRANSIENT, ScopeOrder
 
-__all__ = ["build", "check_entry", "edge_for"]
+__all__ = ["build", "check_entry", "edge_for", "merge"]
 
 _Edges = Mapping[Provider, tuple[Edge, ...]]
+
+_WITH_SUGGESTIONS = 20
+"""Where more is missing than this, a module was forgotten; names that are alike help nobody."""
 
 
 def build(
@@ -26,6 +30,7 @@ def build(
     *,
     is_complete: bool = True,
     undecorated: Collection[Key] = (),
+    is_checked: bool = False,
 ) -> tuple[Graph, list[errors.GraphError]]:
     """The graph of *declared*, and everything that is wrong with it.
 
@@ -35,14 +40,21 @@ def build(
         is_complete: False if there are providers whose key is not known; what seems to be
             missing may be what they provide, and is not reported.
         undecorated: Keys that decorators leave alone.
+        is_checked: It is known that nothing is wrong.
     """
-    known, problems = _with_known_scope(declared, scopes)
-    kept, duplicates = _one_per_key(known)
+    problems: list[errors.GraphError] = []
+    duplicates: list[errors.GraphError] = []
+    kept = declared
+    if not is_checked:
+        known, problems = _with_known_scope(declared, scopes)
+        kept, duplicates = _one_per_key(known)
     index = Index(kept, scopes, undecorated)
     connected = index.connect()
     making = [provider for provider in connected if provider not in index.samples]
     graph = Graph(scopes, tuple(kept), tuple(making), index)
-    return graph, [*problems, *duplicates, *_problems(graph, connected, is_complete)]
+    if not is_checked:
+        problems += [*duplicates, *_problems(graph, connected, is_complete)]
+    return graph, problems
 
 
 def edge_for(graph: Graph, parameter: Parameter) -> Edge | None:
@@ -70,16 +82,50 @@ def check_entry(graph: Graph, entry: Entry) -> list[Edge]:
     """
     edges: list[Edge] = []
     problems: list[errors.GraphError] = []
+    gaps: list[_Gap] = []
     for parameter in entry.parameters:
-        edge = edge_for(graph, parameter)
+        try:
+            edge = edge_for(graph, parameter)
+        except errors.GraphError as error:
+            problems += error.problems
+            continue
         if edge is not None:
             edges.append(edge)
         else:
-            chain = [*entry.asked_by, Link.of(entry, parameter.name)]
-            problems.append(_missing(graph, parameter, chain))
+            gaps.append(_Gap(parameter, (*entry.asked_by, Link.of(entry, parameter.name))))
+    problems += _missing(graph, gaps)
     if problems:
         raise errors.GraphError.of(problems)
     return edges
+
+
+def merge(problems: Iterable[errors.GraphError]) -> list[errors.GraphError]:
+    """*problems*, each cause once; one that misses a key knows of the others that do."""
+    merged: dict[object, errors.GraphError] = {}
+    for problem in problems:
+        first = merged.setdefault(_cause(problem), problem)
+        if first is problem or not isinstance(problem, errors.MissingProviderError):
+            continue
+        assert isinstance(first, errors.MissingProviderError)
+        chains = (problem.chain, *problem.others)
+        first = dataclasses.replace(first, others=(*first.others, *chains))
+        merged[problem.key] = first
+    return list(merged.values())
+
+
+def _cause(problem: errors.GraphError) -> object:
+    """What is equal where two problems are one: a function that several routes depend on."""
+    match problem:
+        case errors.MissingProviderError():
+            return problem.key
+        case errors.NeverFilledError():
+            return (type(problem), problem.name, problem.place)
+        case errors.UnannotatedError() | errors.UnresolvableAnnotationError():
+            return (type(problem), problem.name, problem.place, problem.parameter)
+        case errors.ScopeOrderError():
+            return (type(problem), problem.key, *problem.chain[-1:])
+        case _:
+            return problem
 
 
 def _problems(
@@ -90,29 +136,67 @@ def _problems(
     gaps, others = index.gaps[:], index.problems[:]
     index.gaps.clear()
     index.problems.clear()
-    dependents = _dependents(index.edges) if gaps else {}
+    dependents = _Dependents(index.edges)
     missing = [
-        _missing(graph, parameter, [*_way_to(asker, dependents), Link.of(asker, parameter.name)])
-        for asker, parameter in gaps
+        _Gap(parameter, (*dependents.way_to(asker), Link.of(asker, parameter.name)), asker)
+        for asker, parameter in (gaps if is_complete else ())
     ]
-    cycles, in_cycles = _cycles(providers, index.edges)
+    cycles, in_cycles = _cycles(providers, index.edges, dependents)
     return [
         *others,
-        *(missing if is_complete else []),
+        *_missing(graph, missing),
         *cycles,
         *_captives(graph, providers, in_cycles),
     ]
 
 
-def _missing(
-    graph: Graph, parameter: Parameter, chain: Sequence[Link]
-) -> errors.MissingProviderError:
-    key = parameter.key
+class _Gap(NamedTuple):
+    """A parameter for which there is nothing, and the way to it."""
+
+    parameter: Parameter
+    chain: tuple[Link, ...]
+    asker: Provider | None = None
+
+    @property
+    def key(self) -> Key:
+        """What is missing. It is not the handle, of `Lazy[T]` and the like."""
+        return _behind(self.parameter.key)
+
+
+def _behind(key: Key) -> Key:
+    """What a handle leads to; *key* itself, if it is none."""
     while get_origin(key.form) in RELATIONS:
-        inner = as_key(get_args(key.form)[0])  # it is not the handle that is missing
+        inner = as_key(get_args(key.form)[0])
         key = Key(inner.form, inner.name or key.name)
+    return key
+
+
+def _missing(graph: Graph, gaps: Iterable[_Gap]) -> list[errors.GraphError]:
+    """One error for each key, with all who ask for it; whoever is nearest to an entry first."""
+    by_key: dict[Key, list[_Gap]] = {}
+    for gap in gaps:
+        by_key.setdefault(gap.key, []).append(gap)
+    return [
+        _missing_key(graph, key, same, is_first=number < _WITH_SUGGESTIONS)
+        for number, (key, same) in enumerate(by_key.items())
+    ]
+
+
+def _missing_key(
+    graph: Graph, key: Key, gaps: list[_Gap], *, is_first: bool
+) -> errors.MissingProviderError:
+    first, *rest = sorted(gaps, key=lambda gap: len(gap.chain))
+    # What it is to live in, if it is to fit all who ask: nothing narrower than the widest.
+    scopes = {gap.asker.scope for gap in gaps if gap.asker is not None} - {TRANSIENT}
+    widest = min(scopes, key=graph.scopes.rank) if scopes else None
     return errors.MissingProviderError(
-        key=key, chain=chain, suggestions=suggest(key, graph.declared)
+        key=key,
+        chain=first.chain,
+        others=[gap.chain for gap in rest],
+        suggestions=suggest(key, [p for p in graph.declared if p is not first.asker])
+        if is_first
+        else (),
+        scope=widest,
     )
 
 
@@ -178,44 +262,55 @@ def _claimed(provider: Provider) -> list[Key]:
     return list(provider.keys)
 
 
-def _dependents(edges: _Edges) -> dict[Provider, list[tuple[Provider, str]]]:
-    dependents: dict[Provider, list[tuple[Provider, str]]] = {}
-    for provider, own in edges.items():
-        for edge in own:
-            if edge.provider is not None:
-                asker = (provider, edge.parameter.name)
-                dependents.setdefault(edge.provider, []).append(asker)
-    return dependents
+class _Dependents:
+    """Who needs a provider, and through which parameter; computed when something is wrong."""
 
+    def __init__(self, edges: _Edges) -> None:
+        self._edges = edges
 
-def _way_to(
-    provider: Provider, dependents: dict[Provider, list[tuple[Provider, str]]]
-) -> list[Link]:
-    """The shortest chain to *provider* from one that nobody needs; without itself."""
-    came_from: dict[Provider, tuple[Provider, str] | None] = {provider: None}
-    queue = deque([provider])
-    while queue:
-        current = queue.popleft()
-        askers = dependents.get(current, [])
-        if not askers:
-            break
-        for asker, parameter in askers:
-            if asker not in came_from:
-                came_from[asker] = (current, parameter)
-                queue.append(asker)
-    else:
-        return []
-    links: list[Link] = []
-    step = came_from[current]
-    while step is not None:
-        below, parameter = step
-        links.append(Link.of(current, parameter))
-        current, step = below, came_from[below]
-    return links
+    @functools.cached_property
+    def _askers(self) -> dict[Provider, list[tuple[Provider, str]]]:
+        askers: dict[Provider, list[tuple[Provider, str]]] = {}
+        for provider, own in self._edges.items():
+            for edge in own:
+                if edge.provider is not None:
+                    asker = (provider, edge.parameter.name)
+                    askers.setdefault(edge.provider, []).append(asker)
+        return askers
+
+    def way_to(self, provider: Provider) -> list[Link]:
+        """The shortest chain to *provider* from one that nobody needs; without itself."""
+        return self.way_into([provider])[1]
+
+    def way_into(self, providers: Sequence[Provider]) -> tuple[Provider, list[Link]]:
+        """The shortest chain to one of *providers* from one that nobody needs; and to which.
+
+        It is empty, and leads to the first, where there is none that nobody needs.
+        """
+        came_from: dict[Provider, tuple[Provider, str] | None] = dict.fromkeys(providers)
+        queue = deque(providers)
+        while queue:
+            current = queue.popleft()
+            askers = self._askers.get(current, [])
+            if not askers:
+                break
+            for asker, parameter in askers:
+                if asker not in came_from:
+                    came_from[asker] = (current, parameter)
+                    queue.append(asker)
+        else:
+            return providers[0], []
+        links: list[Link] = []
+        step = came_from[current]
+        while step is not None:
+            below, parameter = step
+            links.append(Link.of(current, parameter))
+            current, step = below, came_from[below]
+        return current, links
 
 
 def _cycles(
-    providers: Sequence[Provider], edges: _Edges
+    providers: Sequence[Provider], edges: _Edges, dependents: _Dependents
 ) -> tuple[list[errors.GraphError], set[Provider]]:
     """One error for every group of providers that reach each other."""
     numbers = {provider: number for number, provider in enumerate(providers)}
@@ -229,17 +324,22 @@ def _cycles(
     problems: list[errors.GraphError] = []
     involved: set[Provider] = set()
     for group in _groups(successors):
-        involved.update(providers[number] for number in group)
-        circle = _circle(successors, group)
+        members = [providers[number] for number in sorted(group)]
+        involved.update(members)
+        start, way = dependents.way_into(members)
+        circle = _circle(successors, group, numbers[start])
         links: list[Link] = []
+        key: Key | None = None
         for number, following in zip(circle, [*circle[1:], circle[0]], strict=True):
             parameter = next(
-                edge.parameter.name
+                edge.parameter
                 for edge in edges[providers[number]]
                 if edge.provider is providers[following]
             )
-            links.append(Link.of(providers[number], parameter))
-        problems.append(errors.CycleError(chain=links))
+            links.append(Link.of(providers[number], parameter.name))
+            if providers[number].place is not None:  # no list, and no handle
+                key = _behind(parameter.key)
+        problems.append(errors.CycleError(chain=links, way=way, key=key))
     return problems, involved
 
 
@@ -275,9 +375,9 @@ def _groups(successors: Sequence[Sequence[int]]) -> Iterator[list[int]]:
                 low[node] = min(low[node], order[following])
 
 
-def _circle(successors: Sequence[Sequence[int]], group: list[int]) -> list[int]:
-    """The shortest circle through the first declared member of *group*."""
-    members, start = set(group), min(group)
+def _circle(successors: Sequence[Sequence[int]], group: list[int], start: int) -> list[int]:
+    """The shortest circle through *start*, a member of *group*."""
+    members = set(group)
     came_from: dict[int, int] = {}
     queue = deque([start])
     while queue:
@@ -300,17 +400,22 @@ def _captives(
     """Longer-lived providers that need shorter-lived ones, also through transients."""
     ordered = graph.needed(providers)
     narrowest = _narrowest(graph, ordered)
-    problems: list[errors.GraphError] = []
+    problems: dict[object, errors.CaptiveDependencyError] = {}
     for provider in ordered:
         if provider.scope == TRANSIENT or provider in in_cycles:
             continue
         own = graph.scopes.rank(provider.scope)
-        problems += [
-            _captive(provider, edge, narrowest)
-            for edge in graph.needs(provider)
-            if _rank(graph, edge, narrowest) > own
-        ]
-    return problems
+        for edge in graph.needs(provider):
+            if _rank(graph, edge, narrowest) > own:
+                problem = _captive(provider, edge, narrowest)
+                # Several may keep it through one transient: that is one thing to mend.
+                cause = tuple(link.place or link.name for link in problem.chain[-2:])
+                cause = (*cause, problem.chain[-2].parameter)
+                first = problems.setdefault(cause, problem)
+                if first is not problem:
+                    others = (*first.others, problem.chain)
+                    problems[cause] = dataclasses.replace(first, others=others)
+    return list(problems.values())
 
 
 _Narrowest = dict[Provider, tuple[int, Edge | None]]

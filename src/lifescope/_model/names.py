@@ -3,13 +3,14 @@
 import functools
 import inspect
 import os
+import sys
 import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin
 
-__all__ = ["Place", "identifier", "place_of", "spell", "spell_callable"]
+__all__ = ["Place", "identifier", "is_foreign", "place_of", "spell", "spell_callable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,15 @@ def place_of(target: Any) -> Place | None:
         return Place(inspect.getsourcefile(cls) or "?", inspect.getsourcelines(cls)[1])
     except (OSError, TypeError):
         return None
+
+
+def is_foreign(target: Any) -> bool:
+    """Whether *target* is written in an installed package, or comes with Python."""
+    module: str = getattr(unwrap(target), "__module__", None) or ""
+    if module.partition(".")[0] in sys.stdlib_module_names:
+        return True
+    file = getattr(sys.modules.get(module), "__file__", None) or ""
+    return "site-packages" in file or "dist-packages" in file
 
 
 def identifier(form: object) -> str:

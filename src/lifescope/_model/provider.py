@@ -8,7 +8,17 @@ from typing import Any
 from lifescope._model.keys import Key
 from lifescope._model.names import Place, spell_callable
 
-__all__ = ["Declaration", "Edge", "Entry", "Kind", "Link", "Parameter", "Provider"]
+__all__ = [
+    "Declaration",
+    "Edge",
+    "Entry",
+    "Kind",
+    "Link",
+    "Nearness",
+    "Parameter",
+    "Provider",
+    "Suggestion",
+]
 
 
 class Kind(enum.Enum):
@@ -28,6 +38,7 @@ class Kind(enum.Enum):
     FACTORY = "made anew for each block"
     CURRENT = "looked up where it is asked"
     BACKGROUND = "starts work in the background"
+    SHARED = "as it is below the override"
 
     @property
     def is_derived(self) -> bool:
@@ -56,7 +67,7 @@ _RELATIONS = frozenset({Kind.LAZY, Kind.FACTORY, Kind.CURRENT, Kind.BACKGROUND})
 _DERIVED = frozenset({Kind.SCOPE, Kind.COLLECTION, *_RELATIONS})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Declaration:
     """What `@provider` was told, before any annotation is read.
 
@@ -103,8 +114,9 @@ class Provider:
         keys: What it provides; all of them stand for one object.
         thread: It is driven in worker threads, and awaited meanwhile.
         result: The type that a function says it gives, where values are checked against it.
-        value: The object itself, for `Kind.VALUE`. Never printed.
-        leads_to: What a relation asks for; None where that may be missing, and is.
+        leads_to: What a relation asks for; None where that may be missing, and is. For
+            `Kind.SHARED`, the provider that it stands for.
+        signature: The names of all parameters of what the user wrote.
     """
 
     keys: tuple[Key, ...]
@@ -121,8 +133,8 @@ class Provider:
     many: bool = False
     place: Place | None = None
     result: Any = None
-    value: Any = field(default=None, repr=False)
     leads_to: "Provider | None" = None
+    signature: tuple[str, ...] = ()
 
     @property
     def key(self) -> Key:
@@ -159,12 +171,14 @@ class Entry:
 
     Attributes:
         asked_by: The way to it from outside: a route, the functions in between.
+        signature: The names of all its parameters.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
     place: Place | None = None
     asked_by: "tuple[Link, ...]" = ()
+    signature: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name} ({self.place})" if self.place else self.name
@@ -172,15 +186,42 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One step of a chain from an entry point to what it needs."""
+    """One step of a chain from an entry point to what it needs.
+
+    Attributes:
+        parameter: The one through which the next step, or what is missing, is asked for.
+        signature: The names of all parameters, where they are known.
+    """
 
     name: str
     place: Place | None
     scope: str = ""
     parameter: str = ""
+    signature: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, asker: Provider | Entry, parameter: str = "") -> "Link":
         """The step at which *asker* asks for something, through *parameter*."""
         scope = asker.scope if isinstance(asker, Provider) else ""
-        return cls(asker.name, asker.place, scope, parameter)
+        return cls(asker.name, asker.place, scope, parameter, asker.signature)
+
+
+class Nearness(enum.Enum):
+    """How something that is provided is close to a key that is not."""
+
+    LEFT_OUT = "marked with @provider, but not given to this container"
+    OTHER_NAME = "the same type under another name"
+    SUBCLASS = "a subclass"
+    BASE = "a base class"
+    RELATED = "another form of the same generic class"
+    PROTOCOL = "has all members of the protocol"
+    SPELLED_ALIKE = "another type that is called the same"
+    SIMILAR = "a similar name"
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What may have been meant instead of a key that nothing provides."""
+
+    provider: Provider
+    nearness: Nearness

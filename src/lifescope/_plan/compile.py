@@ -77,6 +77,8 @@ class Compiled:
     Attributes:
         starts: First line and step, in order; `step_at` finds the step of a line.
         joins: The lines at which it meets what somebody else is making.
+        names: What the function sees; changed in it, it sees something else.
+        targets: The names in it of what is called for each provider.
     """
 
     def __init__(self, plan: Plan, mode: Mode) -> None:
@@ -85,6 +87,8 @@ class Compiled:
         self.function: Callable[[Any], Any]
         self.starts: list[tuple[int, Step]] = []
         self.joins: set[int] = set()
+        self.names: dict[str, Any] = {}
+        self.targets: dict[str, Provider] = {}
 
     def step_at(self, line: int) -> Step | None:
         """The step that line *line* of the generated function belongs to."""
@@ -142,6 +146,7 @@ class _Writer:
                 self.out.line(f"return {self._result()}")
         title = f"{name} in {self.plan.scope}, {self.mode.value}"
         self.compiled.function = self.out.define(name, title)
+        self.compiled.names = self.out.namespace
 
     # --- the frame of the function --------------------------------------------------------
 
@@ -190,7 +195,7 @@ class _Writer:
             return
         self.out.line(f"{step.variable} = {home}.{step.slot}")
         with self.out.block(f"if {step.variable} is MISSING"):
-            if step.hops or step.provider.kind in _HANDED_IN:
+            if step.hops or step.provider.kind in _ASKED_FOR:
                 self._ask(step, home)
             elif step.nested:
                 self._make_with_nested(step)
@@ -212,6 +217,10 @@ class _Writer:
         provider = self.out.bind(step.variable.upper(), step.provider)
         if step.provider.kind in _HANDED_IN:
             self.out.line(f"{step.variable} = {home}._supply({provider})")
+        elif not step.hops:
+            now = self.mode is Mode.NOW
+            call = f"_share_now({provider})" if now else f"_share({provider})"
+            self.out.line(f"{step.variable} = {'' if now else 'await '}{home}.{call}")
         elif self.mode is Mode.NOW:
             self.out.line(f"{step.variable} = {home}._acquire_now({provider})")
         else:
@@ -332,10 +341,13 @@ class _Writer:
         name = getattr(step.provider.target, "__name__", step.variable)
         if not name.isidentifier() or name in self.variables:
             name = f"make_{step.variable}"
-        return self.out.bind(name, self.hooks.target_of(step.provider))
+        bound = self.out.bind(name, self.hooks.target_of(step.provider), of=step.provider)
+        self.compiled.targets[bound] = step.provider
+        return bound
 
 
 _HANDED_IN = (Kind.SUPPLIED, Kind.VALUE)
+_ASKED_FOR = (*_HANDED_IN, Kind.SHARED)
 
 _ENTER = {
     Kind.GENERATOR: "next(handle)",

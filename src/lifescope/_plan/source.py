@@ -21,7 +21,7 @@ class SourceBuilder:
         self.lines: list[str] = []
         self.namespace: dict[str, Any] = {}
         self._depth = 0
-        self._bound: dict[int, str] = {}
+        self._bound: dict[tuple[int | None, int | None], str] = {}
         self._last: dict[str, int] = {}
         self._reserved: set[str] = set(dir(builtins))
 
@@ -48,16 +48,20 @@ class SourceBuilder:
         finally:
             self._depth -= 1
 
-    def bind(self, name: str, value: Any) -> str:
-        """The name under which the function sees *value*: *name*, or that with a number."""
-        if id(value) not in self._bound:
+    def bind(self, name: str, value: Any, of: object = None) -> str:
+        """The name under which the function sees *value*: *name*, or that with a number.
+
+        The same value has the same name; with *of*, what belongs to the same thing.
+        """
+        identity = (id(value), None) if of is None else (None, id(of))
+        if identity not in self._bound:
             free = name
             while free in self.namespace or free in self._reserved:
                 self._last[name] = self._last.get(name, 1) + 1
                 free = f"{name}_{self._last[name]}"
             self.namespace[free] = value
-            self._bound[id(value)] = free
-        return self._bound[id(value)]
+            self._bound[identity] = free
+        return self._bound[identity]
 
     def define(self, name: str, title: str) -> Callable[..., Any]:
         """Compile the text; the function *name* that it defines.

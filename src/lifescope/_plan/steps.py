@@ -44,18 +44,30 @@ class Slots:
         providers: Those that are known from the start.
         added: Called with each one that turns up later, and its attribute: the keys that
             every container knows by itself.
+        slot_of: The attribute for some of them; the others have names of their own then.
     """
 
     def __init__(
-        self, providers: Sequence[Provider], added: Callable[[Provider, str], None]
+        self,
+        providers: Sequence[Provider],
+        added: Callable[[Provider, str], None],
+        slot_of: Callable[[Provider], str | None] | None = None,
     ) -> None:
-        self._names = {p: f"_value_{number}" for number, p in enumerate(providers)}
+        self._prefix = "_value" if slot_of is None else "_own"
+        self._names: dict[Provider, str] = {}
+        for number, provider in enumerate(providers):
+            slot = slot_of(provider) if slot_of is not None else None
+            self._names[provider] = slot or f"{self._prefix}_{number}"
         self._added = added
+
+    def known(self, provider: Provider) -> str | None:
+        """The attribute for *provider*; None for one that is not known."""
+        return self._names.get(provider)
 
     def __getitem__(self, provider: Provider) -> str:
         slot = self._names.get(provider)
         if slot is None:
-            slot = self._names[provider] = f"_value_{len(self._names)}"
+            slot = self._names[provider] = f"{self._prefix}_{len(self._names)}"
             self._added(provider, slot)
         return slot
 

@@ -86,6 +86,7 @@ class _Work:
             raise self._app.closed_error(f"background work, {spell_callable(self._fn)}")
 
     def start(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._app = self._app.in_force()  # what it opens is opened there, and waited for there
         self.check_open()  # again: a thread had to wait for its turn
         self._cancelled = CancelScope()
         self._running = self._app.running

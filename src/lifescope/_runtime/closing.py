@@ -56,6 +56,8 @@ async def close(scope: "OpenScope", error: BaseException | None) -> None:
             check_closable(scope)
         if scope.parent is None:
             failures += await _end_work(scope, error)
+            if scope.overlays is not None:
+                failures += await scope.overlays.close_all()
     if scope._state is State.CLOSING:
         await _wait_for_end(scope)
     if scope._state is not State.OPEN:

@@ -8,7 +8,8 @@ import types
 import weakref
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any
 
 from anyio.lowlevel import current_token
@@ -18,7 +19,7 @@ from lifescope._declare.annotations import without_none
 from lifescope._declare.signatures import by_name, read_entry
 from lifescope._graph.graph import Graph
 from lifescope._graph.suggest import suggest
-from lifescope._graph.validate import edge_for
+from lifescope._graph.validate import edge_for, merge
 from lifescope._model.keys import Key
 from lifescope._model.names import Place
 from lifescope._model.provider import Edge, Entry, Kind, Parameter, Provider
@@ -29,18 +30,36 @@ from lifescope._plan.steps import Mode, Plan, Slots
 from lifescope._runtime import binding, loops
 from lifescope._runtime.closing import MISSING
 from lifescope._runtime.failures import describe_failure
-from lifescope._runtime.filling import Filler
+from lifescope._runtime.filling import Filler, Filling
 from lifescope._runtime.handed_in import HandedIn
+from lifescope._runtime.observing import Observers
 from lifescope._runtime.opening import Opening
-from lifescope._runtime.owners import check_value
+from lifescope._runtime.overlays import OverlayScope
 from lifescope._runtime.relations import private_scope_class, relate
 from lifescope._runtime.running import Running
 from lifescope._runtime.scope import NO_TASK, OpenScope
 from lifescope._runtime.threads import target_of
+from lifescope._runtime.values import check_value
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "InForce"]
+
+_NOTHING: Mapping[Key, Any] = {}
 
 _Function = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What an app scope is opened with.
+
+    Attributes:
+        ready: The objects that are there already.
+        opened: Called with the app scope.
+    """
+
+    engine: "Engine"
+    ready: Mapping[Key, Any]
+    opened: Callable[[OpenScope], None] | None = None
 
 
 class Engine:
@@ -48,28 +67,45 @@ class Engine:
 
     Args:
         graph: Checked; no problems.
-        values: Objects that are there from the start of the app scope.
+        ready: The keys of objects that are there from the start of the app scope.
         container: Whose engine it is, as scopes are to tell it.
-        apps: The open app scopes of the container; new ones are added.
+        observers: Who listens to the scopes of the container.
+        asked: The keys that somebody has asked its scopes for, or may ask for; more are added.
         overridden: Keys whose provider was replaced by an override.
+        slot_of: The attributes that objects have in scopes that are not of this engine.
+
+    Attributes:
+        origin: What whoever has made it knows about it.
+        fillings: What functions that are filled have compiled for it.
     """
+
+    origin: Any = None
 
     def __init__(
         self,
         graph: Graph,
-        values: Mapping[Key, Any],
+        ready: Collection[Key],
         container: object,
-        apps: "weakref.WeakSet[OpenScope]",
+        observers: Observers,
+        asked: set[Key],
         overridden: Collection[Key] = (),
+        slot_of: Callable[[Provider], str | None] | None = None,
     ) -> None:
         self.graph = graph
-        self._apps = apps
-        self.slots = Slots(graph.providers, self._add_slot)
-        self.handed_in = HandedIn(graph, self.slots, values, overridden)
+        self.observers = observers
+        self.asked = asked
+        self.slots = Slots(graph.providers, self._add_slot, slot_of)
+        self.handed_in = HandedIn(graph, self.slots, ready, overridden)
+        self._alone = InForce(self, {})
         self._classes: dict[str, type[OpenScope]] = {}
+        self._overlay_class: type[OverlayScope] | None = None
+        self._shared_slots: Sequence[tuple[str, str]] | None = None
         self._by_mode: dict[tuple[str, Provider, Mode], _Function] = {}
         self._elsewhere: dict[Plan, _Function] = {}
         self._called: weakref.WeakKeyDictionary[Any, dict[Any, Filler]] = (
+            weakref.WeakKeyDictionary()
+        )
+        self.fillings: weakref.WeakKeyDictionary[Filling, tuple[Filler, dict[str, Any]]] = (
             weakref.WeakKeyDictionary()
         )
         self._makers: dict[tuple[str, Provider], _Function] = {}
@@ -81,7 +117,7 @@ class Engine:
             current_task=loops.current_task,
             elsewhere=self._run_elsewhere,
             landed=_landed,
-            failed=_failed,
+            failed=self._failed,
             not_ready=_not_ready,
             check_value=check_value,
             target_of=target_of,
@@ -100,16 +136,21 @@ class Engine:
         place: Place | None,
         *,
         in_own_task: bool = True,
+        ready: Mapping[Key, Any] = _NOTHING,
     ) -> list[OpenScope]:
         """Open scopes from *parent* inwards to *name*, outermost first; the last is *name*.
 
-        The check of names and values comes first, so that nothing is open after an error.
+        The check of names and values comes first, so that nothing is open after an error. An
+        app scope begins with what is *ready*.
         """
         names = self._names_to_open(parent, name)
         given = self.handed_in.check(names[-1], values)
         opened: list[OpenScope] = []
         for each in names:
-            parent = self.open_one(each, parent, in_own_task=in_own_task)
+            if parent is None:
+                parent = self._open_app(each, ready)
+            else:
+                parent = self.open_one(each, parent, in_own_task=in_own_task)
             parent.opened_at = place
             opened.append(parent)
         for provider, value in given.items():
@@ -117,12 +158,8 @@ class Engine:
         binding.note_outside(opened[0], binding.current.get(None))
         return opened
 
-    def open_one(
-        self, name: str, parent: OpenScope | None, *, in_own_task: bool = True
-    ) -> OpenScope:
+    def open_one(self, name: str, parent: OpenScope, *, in_own_task: bool = True) -> OpenScope:
         """An open scope with nothing in it; without a task of its own, all is made in owners."""
-        if parent is None:
-            return self._open_app(name)
         if parent.closed:
             raise parent.closed_error(f'a scope "{name}"')
         parent.check_loop("a scope inside it")
@@ -132,6 +169,7 @@ class Engine:
         scope.mark_level()
         return scope
 
+    @cached_property
     def request_opener(self) -> Callable[[OpenScope, object], OpenScope]:
         """What opens a request scope in an app scope, for a task that runs.
 
@@ -151,6 +189,7 @@ class Engine:
 
         return open_request
 
+    @cached_property
     def releases_in_requests(self) -> bool:
         """Whether anything that may be made inside a request has a release."""
         widest = self.graph.scopes.widest
@@ -160,7 +199,11 @@ class Engine:
         self, parent: OpenScope, name: str | None, values: Mapping[Any, Any], frame: types.FrameType
     ) -> Opening:
         """What opens a scope inside *parent* by hand, and says that the caller's *frame* did."""
-        return Opening(lambda: self, parent, name, values, frame=frame)
+        return Opening(self.alone, parent, name, values, frame=frame)
+
+    def alone(self) -> InForce:
+        """Itself, where scopes are opened inside of others."""
+        return self._alone
 
     def eager_providers(self, roots: Iterable[Provider]) -> list[Provider]:
         """What is made when an app scope opens: what says `eager=True`, and what *roots* need.
@@ -183,32 +226,67 @@ class Engine:
         is_made = provider.kind not in (Kind.VALUE, Kind.SUPPLIED)
         return is_made and provider.scope == self.graph.scopes.widest
 
-    def check_endpoints(self, entries: Iterable[Entry]) -> list[Provider]:
-        """The providers that endpoints ask for, if each of them can be filled in a request.
+    def check_endpoints(
+        self, entries: Iterable[Entry]
+    ) -> tuple[list[Provider], list[errors.GraphError]]:
+        """The providers that endpoints ask for in a request, and all that is wrong with that.
 
-        Raises:
-            GraphError: Nothing provides a parameter; all of these are reported.
-            ScopeOrderError: One lives in a scope that is not open in a request.
+        Nothing provides a parameter, say, or it lives in a scope that is not open in a request.
         """
+        asked_for: list[Provider] = []
         problems: list[errors.GraphError] = []
-        fillers: list[Filler] = []
         for entry in entries:
             try:
-                fillers.append(Filler(self, entry))
+                filler = Filler(self, entry)
+                filler.opens(REQUEST)
+                asked_for += filler.providers
             except errors.GraphError as error:
                 problems += error.problems
-        if problems:
-            raise errors.GraphError.of(problems)
-        for filler in fillers:
-            filler.opens(REQUEST)
-        return [provider for filler in fillers for provider in filler.providers]
+        return asked_for, merge(problems)
 
     def roots(self) -> list[Provider]:
         """All that something could ask for, where it is not known who asks."""
         later = {provider.leads_to for provider in self.graph.providers}
-        return [provider for provider in self.graph.providers if provider not in later]
+        roots = [provider for provider in self.graph.providers if provider not in later]
+        self.asked.update(key for provider in roots for key in provider.keys)
+        return roots
 
-    def _open_app(self, name: str) -> OpenScope:
+    def open_above(self, base: OpenScope, ready: Mapping[Key, Any]) -> OverlayScope:
+        """An app scope that shares with *base* all that this graph says is shared."""
+        cls = self._overlay_class
+        if cls is None:
+            widest = self._classes[self.graph.scopes.widest]
+            cls = self._overlay_class = type("OpenScope", (OverlayScope, widest), {})
+        overlay: OverlayScope = cls(base)
+        theirs, own = base.__dict__, overlay.__dict__
+        for below, slot in self._slots_below(base._engine):
+            if below in theirs:
+                own[slot] = theirs[below]
+        self.handed_in.start(overlay, ready)
+        return overlay
+
+    def _slots_below(self, base: "Engine") -> Sequence[tuple[str, str]]:
+        """The slots of what is shared: in app scopes of *base*, and in the overlays above them."""
+        if self._shared_slots is None:
+            shared = [p for p in self.graph.providers if p.kind is Kind.SHARED and p.leads_to]
+            pairs = ((base.slots.known(p.leads_to), self.slots[p]) for p in shared if p.leads_to)
+            self._shared_slots = [(below, slot) for below, slot in pairs if below is not None]
+        return self._shared_slots
+
+    @property
+    def app_class(self) -> type[OpenScope]:
+        """The class of its app scopes."""
+        return self._classes[self.graph.scopes.widest]
+
+    def is_of(self, cls: type[OpenScope]) -> None:
+        """Have its app scopes be of *cls*, another engine's, which has most of the slots."""
+        for provider in self.graph.providers:
+            slot = self.slots[provider]
+            if provider.scope == self.graph.scopes.widest and not hasattr(cls, slot):
+                setattr(cls, slot, MISSING)
+        self._classes[self.graph.scopes.widest] = cls
+
+    def _open_app(self, name: str, ready: Mapping[Key, Any]) -> OpenScope:
         # Without a task of its own: whoever asks, context managers get owner tasks.
         scope = self._classes[name](None, NO_TASK)
         scope.context = binding.snapshot()
@@ -217,8 +295,7 @@ class Engine:
         scope.loop = loops.loop_token()
         scope.token = current_token()
         scope.mark_level()
-        self.handed_in.start(scope)
-        self._apps.add(scope)
+        self.handed_in.start(scope, ready)
         return scope
 
     def _names_to_open(self, parent: OpenScope | None, name: str | None) -> Sequence[str]:
@@ -240,9 +317,7 @@ class Engine:
         if inner is not None and inner not in order:
             raise errors.UnknownScopeError(scope=inner, known=order.names)
         if inner is None or order.rank(inner) <= order.rank(outer):
-            raise errors.ScopeOrderError(
-                key=None, scope=inner or "(narrower)", asked_in=outer, provider=""
-            )
+            raise errors.ScopeOrderError(key=None, scope=inner or "", asked_in=outer, provider="")
         return order.between(outer, inner)
 
     # --- plans ----------------------------------------------------------------------------
@@ -256,7 +331,11 @@ class Engine:
         narrower = self.graph.narrowest([provider], scope.name) if provider else None
         if narrower is not None:
             raise errors.ScopeOrderError(
-                key=key, scope=narrower.scope, asked_in=scope.name, provider=str(narrower)
+                key=key,
+                scope=narrower.scope,
+                asked_in=scope.name,
+                provider=narrower.name,
+                place=narrower.place,
             )
         return provider
 
@@ -276,7 +355,16 @@ class Engine:
 
     def _edge(self, key: Key) -> Edge | None:
         inner, optional = without_none(key.form)
-        return edge_for(self.graph, Parameter("", Key(inner, key.name), optional))
+        edge = edge_for(self.graph, Parameter("", Key(inner, key.name), optional))
+        self.is_asked_for(edge)
+        return edge
+
+    def is_asked_for(self, edge: Edge | None) -> None:
+        """Note what somebody asks for, as a handle or not."""
+        provider = edge.provider if edge is not None else None
+        while provider is not None:
+            self.asked.update(provider.keys)
+            provider = provider.leads_to
 
     def resolver(self, scope: OpenScope, key: Key, form: Any) -> Callable[[Any], Awaitable[Any]]:
         """The function that makes *key* in scopes like *scope*, kept for the next time."""
@@ -307,12 +395,7 @@ class Engine:
         """
         filler = Filler(self, entry)
         if filler.scope is not None:
-            raise errors.ScopeOrderError(
-                key=None,
-                scope=filler.scope,
-                asked_in=self.graph.scopes.widest,
-                provider=f"what {entry} asks for",
-            )
+            raise filler.order_error(self.graph.scopes.widest)
 
     def _plan(self, name: str, provider: Provider, mode: Mode) -> _Function:
         function = self._by_mode.get((name, provider, mode))
@@ -323,7 +406,9 @@ class Engine:
 
     def compile(self, plan: Plan, mode: Mode) -> _Function:
         """The generated function for *plan*."""
-        return compile_plan(plan, mode, self._hooks).function
+        compiled = compile_plan(plan, mode, self._hooks)
+        self.observers.added(compiled)
+        return compiled.function
 
     # --- what factories make --------------------------------------------------------------
 
@@ -353,6 +438,9 @@ class Engine:
             function = self.compile(compiled.plan, Mode.ELSEWHERE)
             self._elsewhere[compiled.plan] = function
         return await function(scope)
+
+    def _failed(self, compiled: Compiled, scope: OpenScope, error: BaseException) -> None:
+        describe_failure(self.graph, compiled, scope._flights, scope.name, error)
 
     # --- calling functions ----------------------------------------------------------------
 
@@ -398,6 +486,7 @@ class Engine:
             "name": name,
             "container": container,
             "_engine": self,
+            "_inside": self,
             "_resolvers": {},
             **slots,
         }
@@ -421,11 +510,7 @@ def _landed(flight: Any, value: Any) -> None:
     flight.land(value)
 
 
-def _failed(compiled: Compiled, scope: OpenScope, error: BaseException) -> None:
-    describe_failure(compiled, scope._flights, scope.name, error)
-
-
 def _not_ready(compiled: Compiled, provider: Provider) -> errors.NotReadyError:
     root = compiled.plan.root
     key = root.key if isinstance(root, Provider) else None
-    return errors.NotReadyError(key=key, provider=str(provider))
+    return errors.NotReadyError(key=key, provider=provider.name, place=provider.place)

@@ -35,7 +35,7 @@ GRACE = 10.0
 
 Exit = tuple[Provider, Any]
 """A provider, and what to leave: a generator, maybe one that has begun to end, a context
-manager, or its owner."""
+manager, or its owner; where somebody listens, what tells of that."""
 
 _logger = logging.getLogger("lifescope")
 _END = object()
@@ -209,7 +209,11 @@ def _timeout(
     provider: Provider, hold: Hold, error: BaseException | None
 ) -> errors.ReleaseTimeoutError:
     timeout = errors.ReleaseTimeoutError(
-        provider=str(provider), seconds=hold.seconds or GRACE, stood_at=hold.stood_at or ""
+        provider=provider.name,
+        place=provider.place,
+        scope=provider.scope,
+        seconds=hold.seconds or GRACE,
+        stood_at=hold.stood_at or "",
     )
     if not is_cancellation(error):  # it had something to say for itself
         timeout.__cause__ = error
@@ -267,6 +271,8 @@ async def leave(provider: Provider, handle: Any, outcome: BaseException | None) 
             await _refuse_second(provider, handle.generator)
     elif hasattr(handle, "leave_owner"):
         await handle.leave_owner(outcome)
+    elif hasattr(handle, "leave_observed"):
+        await handle.leave_observed(outcome)
     elif kind is Kind.ASYNC_GENERATOR:
         await _end_async_generator(provider, handle, outcome)
     elif kind is Kind.ASYNC_MANAGER:
@@ -314,7 +320,7 @@ async def _end_async_generator(
 async def _refuse_second(provider: Provider, generator: Any) -> None:
     """It has yielded once more: that is an error, and it goes no further."""
     try:
-        raise errors.SecondYieldError(provider=str(provider))
+        raise errors.SecondYieldError.about(provider)
     finally:
         if isinstance(generator, GeneratorType):
             generator.close()
@@ -339,7 +345,7 @@ def _end_generator(provider: Provider, generator: Any, outcome: BaseException | 
         finally:
             outcome.__traceback__ = traceback
     try:
-        raise errors.SecondYieldError(provider=str(provider))
+        raise errors.SecondYieldError.about(provider)
     finally:
         generator.close()
 
@@ -387,5 +393,6 @@ def _note(carrier: BaseException, error: BaseException) -> None:
     """Say on *carrier* that a release failed too, and log the error with its traceback."""
     if is_cancellation(error):
         return
-    carrier.add_note(f"lifescope: a release failed as well: {type(error).__name__}: {error}")
+    told = error.describe(brief=True) if isinstance(error, errors.LifescopeError) else str(error)
+    carrier.add_note(f"lifescope: a release failed as well: {type(error).__name__}: {told}")
     _logger.error("a release failed while another error was under way", exc_info=error)

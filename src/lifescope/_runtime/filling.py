@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from lifescope import errors
 from lifescope._graph.validate import check_entry
-from lifescope._model.provider import Entry, Provider
+from lifescope._model.provider import Entry, Link, Provider
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._plan.planner import plan_entry
 from lifescope._plan.steps import Mode
@@ -20,6 +20,9 @@ __all__ = ["Filler", "Filling", "Plan"]
 Plan = Callable[[OpenScope], Awaitable[dict[str, Any]]]
 """What makes all arguments of a function, in scopes of one name."""
 
+Known = tuple["Filler | None", dict[str, Plan | None]]
+"""What makes the arguments of one function in the scopes of one engine, by their names."""
+
 
 class Filling:
     """Makes the arguments of one function, for whichever container's scope it is called in.
@@ -30,16 +33,22 @@ class Filling:
 
     def __init__(self, entry: Entry) -> None:
         self.entry = entry
-        # In one attribute, as threads may use it for different engines at once.
-        self._known: tuple[Filler | None, dict[str, Plan | None]] = None, {}
+        # What the last engine has; in one attribute, as threads may use it for different ones.
+        self._known: Known = None, {}
 
     def filler(self, scope: OpenScope) -> "Filler":
         """What makes them in scopes of the engine of *scope*."""
-        filler, _ = self._known
-        if filler is None or filler.engine is not scope._engine:
-            filler = Filler(scope._engine, self.entry)
-            self._known = filler, {}
-        return filler
+        return self._known_to(scope._engine)[0]
+
+    def _known_to(self, engine: "Engine") -> "tuple[Filler, dict[str, Plan | None]]":
+        """Each engine keeps what it knows: with overrides they may take turns."""
+        filler, plans = self._known
+        if filler is None or filler.engine is not engine:
+            known = engine.fillings.get(self)
+            if known is None:
+                known = engine.fillings[self] = Filler(engine, self.entry), {}
+            filler, plans = self._known = known
+        return filler, plans
 
     def plan(self, scope: OpenScope) -> Plan | None:
         """What makes them in *scope*; None if a "call" scope has to be opened in it before.
@@ -50,8 +59,7 @@ class Filling:
         """
         filler, plans = self._known
         if filler is None or filler.engine is not scope._engine:
-            filler = self.filler(scope)
-            plans = self._known[1]
+            filler, plans = self._known_to(scope._engine)
         if scope.name not in plans:
             plans[scope.name] = None if filler.opens(scope.name) else filler.function(scope.name)
         return plans[scope.name]
@@ -69,6 +77,8 @@ class Filler:
         self.engine = engine
         self.entry = entry
         self._edges = check_entry(engine.graph, entry)
+        for edge in self._edges:
+            engine.is_asked_for(edge)
         narrowest = engine.graph.narrowest(self.providers, engine.graph.scopes.widest)
         self.scope = narrowest.scope if narrowest is not None else None
         self._narrowest = narrowest
@@ -91,8 +101,24 @@ class Filler:
         is_in_request = REQUEST in order and order.rank(scope) >= order.rank(REQUEST)
         if self.scope == CALL and (is_in_request or order.narrower(scope) == CALL):
             return True
-        raise errors.ScopeOrderError(
-            key=None, scope=self.scope, asked_in=scope, provider=str(self._narrowest)
+        raise self.order_error(scope)
+
+    def order_error(self, asked_in: str) -> errors.ScopeOrderError:
+        """What is wrong where the scope *asked_in* is open, and nothing narrower."""
+        graph, narrowest = self.engine.graph, self._narrowest
+        assert narrowest is not None
+        guilty = next(
+            edge
+            for edge in self._edges
+            if edge.provider is not None and narrowest in graph.needed([edge.provider])
+        )
+        return errors.ScopeOrderError(
+            key=guilty.parameter.key,
+            scope=narrowest.scope,
+            asked_in=asked_in,
+            provider=narrowest.name,
+            place=narrowest.place,
+            chain=[*self.entry.asked_by, Link.of(self.entry, guilty.parameter.name)],
         )
 
     async def fill(self, scope: OpenScope) -> dict[str, Any]:

@@ -21,25 +21,25 @@ class HandedIn:
     Args:
         graph: Says what is declared.
         slots: Where values are kept.
-        ready: There from the start of the app scope.
+        ready: The keys of what is there from the start of the app scope.
         overridden: Keys whose provider was replaced by an override.
     """
 
     def __init__(
-        self, graph: Graph, slots: Slots, ready: Mapping[Key, Any], overridden: Collection[Key]
+        self, graph: Graph, slots: Slots, ready: Collection[Key], overridden: Collection[Key]
     ) -> None:
         self._graph = graph
         self._slots = slots
-        self._ready = dict(ready)
+        self._ready = frozenset(ready)
         self._overridden = frozenset(overridden)
         supplied = [p for p in graph.providers if p.kind is Kind.SUPPLIED]
         self._declared = {
             name: [p for p in supplied if p.scope == name] for name in graph.scopes.names
         }
 
-    def start(self, app: OpenScope) -> None:
+    def start(self, app: OpenScope, ready: Mapping[Key, Any]) -> None:
         """Put what is ready into an app scope."""
-        for key, value in self._ready.items():
+        for key, value in ready.items():
             provider = self._graph.index.base(key)
             assert provider is not None
             setattr(app, self._slots[provider], value)

@@ -9,14 +9,16 @@ import contextlib
 import math
 import sys
 from collections.abc import Awaitable, Callable
-from contextvars import Context
+from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, cast
 from weakref import ref
 
-from anyio import CancelScope, current_effective_deadline, sleep
+from anyio import CancelScope, Event, current_effective_deadline, sleep
+from anyio.lowlevel import checkpoint_if_cancelled
 
 __all__ = [
+    "call_in",
     "cancel",
     "cancel_scope_around",
     "current_task",
@@ -27,9 +29,11 @@ __all__ = [
     "is_closed",
     "is_done",
     "is_ending",
+    "is_running",
     "is_trio",
     "level_cancellation_test",
     "loop_token",
+    "run_in",
     "runs_here",
     "spawn",
     "take_back_cancel",
@@ -119,6 +123,42 @@ def spawn(function: Callable[[], Awaitable[None]], context: Context) -> object:
     if (trio := _trio()) is not None:
         return trio.spawn_system_task(function, context=context)
     return asyncio.get_running_loop().create_task(_run(function), context=context)
+
+
+def call_in(token: Any, function: Callable[[], object]) -> None:
+    """Have the event loop of a `loop_token` call *function* soon, from whichever thread."""
+    soon = token.call_soon_threadsafe if hasattr(token, "call_soon") else token.run_sync_soon
+    soon(function)
+
+
+def is_running(token: Any) -> bool:
+    """Whether the event loop of a `loop_token` runs, as far as it tells (trio does not)."""
+    return not isinstance(token, asyncio.AbstractEventLoop) or token.is_running()
+
+
+async def run_in(token: Any, function: Callable[[], Awaitable[None]]) -> None:
+    """Await *function* in the event loop of a `loop_token`, from another one.
+
+    Raises what it raises. A cancellation is raised when it has ended.
+    """
+    here, ended = loop_token(), Event()
+    failures: list[BaseException] = []
+    tasks: list[object] = []
+
+    async def run() -> None:
+        try:
+            await function()
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            call_in(here, ended.set)
+
+    call_in(token, lambda: tasks.append(spawn(run, copy_context())))
+    with CancelScope(shield=True):
+        await ended.wait()
+    if failures:
+        raise failures[0]
+    await checkpoint_if_cancelled()
 
 
 def every(seconds: float, function: Callable[[], None]) -> Callable[[], None]:

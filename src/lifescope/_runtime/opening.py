@@ -20,7 +20,7 @@ from lifescope._runtime.starting import say_progress, start
 from lifescope._runtime.startup import Startup
 
 if TYPE_CHECKING:
-    from lifescope._runtime.engine import Engine
+    from lifescope._runtime.engine import Engine, InForce
 
 __all__ = ["Opening"]
 
@@ -29,7 +29,7 @@ class Opening:
     """Opens a scope, and those between; the innermost is current inside the block.
 
     Args:
-        engine: Whose scopes they are, when it is entered.
+        in_force: Whose scopes they are, when it is entered.
         parent: The scope around them; None for an app scope.
         name: The innermost one; None for the next narrower.
         values: What is handed in.
@@ -42,7 +42,7 @@ class Opening:
 
     def __init__(
         self,
-        engine: "Callable[[], Engine]",
+        in_force: "Callable[[], InForce]",
         parent: OpenScope | None,
         name: str | None,
         values: Mapping[Any, Any],
@@ -51,7 +51,7 @@ class Opening:
         eager: "Callable[[Engine], Sequence[Provider]] | None" = None,
         in_own_task: bool = True,
     ) -> None:
-        self._find_engine = engine
+        self._in_force = in_force
         self._parent = parent
         self._name = name
         self._values = values
@@ -65,11 +65,19 @@ class Opening:
 
     async def __aenter__(self) -> OpenScope:
         """Open, make the innermost scope current, and acquire what starts with it."""
-        engine = self._find_engine()
+        in_force = self._in_force()
+        engine = in_force.engine
         eager = self._eager(engine) if self._eager is not None else ()
         self._scopes = engine.open(
-            self._parent, self._name, self._values, self._place, in_own_task=self._in_own_task
+            self._parent,
+            self._name,
+            self._values,
+            self._place,
+            in_own_task=self._in_own_task,
+            ready=in_force.ready,
         )
+        if in_force.opened is not None:
+            in_force.opened(self._scopes[0])
         innermost = self._scopes[-1]
         self._token = binding.current.set(innermost)
         try:

@@ -1,130 +1,295 @@
 """Overrides: replacements of providers, and the engine that is in force with them."""
 
-import dataclasses
 import functools
 import inspect
-import threading
+import warnings
 import weakref
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Self, TypeVar, cast
 
 from lifescope import errors
-from lifescope._declare.registry import declaration_of, read
+from lifescope._declare.registry import declaration_of
 from lifescope._graph.graph import Graph
 from lifescope._graph.suggest import suggest
-from lifescope._graph.validate import build
-from lifescope._model.keys import Key, list_of
-from lifescope._model.provider import Kind, Provider
+from lifescope._model.keys import Key, as_key
+from lifescope._model.names import Place, spell
+from lifescope._model.provider import Provider
 from lifescope._model.scopes import ScopeOrder
-from lifescope._runtime.engine import Engine
+from lifescope._runtime.engine import Engine, InForce
+from lifescope._runtime.exits import report
+from lifescope._runtime.loops import is_cancellation
+from lifescope._runtime.observing import Observers
+from lifescope._runtime.overlays import LOCAL, Overlays, OverlayScope, overlays_of
 from lifescope._runtime.scope import OpenScope
+from lifescope._runtime.setups import Replaced, Setups
 
-__all__ = ["Engines", "Override", "checked", "value_provider"]
+__all__ = [
+    "Engines",
+    "Override",
+    "UnusedOverrideWarning",
+    "by_key",
+]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_Layer = dict[Key, Provider]
+_Ended = tuple[Overlays, list[OverlayScope]]
+"""Overlays that have ended, and what they were above."""
+
+
+class UnusedOverrideWarning(UserWarning):
+    """An override has ended that cannot have had any effect, because nothing asks for its key.
+
+    That is: no provider needs it, no endpoint of an app that has started, no function that was
+    filled, and nobody has asked a scope of this container for it so far. Usually the code under
+    test has changed, and the test still passes, for the wrong reason.
+    """
+
+
+UnusedOverrideWarning.__module__ = "lifescope"
+
+
+class Layer:
+    """The replacements of one override, while it is entered.
+
+    Attributes:
+        replaced: What is replaced. Of two layers that are equal here, only the objects differ:
+            one engine does for both.
+        ready: Key to object.
+        is_local: It holds for the context in which it was entered.
+        engines: Whose they are.
+        is_over: It has ended; contexts that were copied meanwhile still have it.
+    """
+
+    def __init__(self, engines: "Engines", replacements: Mapping[Key, Any], *, local: bool) -> None:
+        self.engines = engines
+        self.replaced: Replaced = {key: declaration_of(each) for key, each in replacements.items()}
+        self.ready = {key: replacements[key] for key, own in self.replaced.items() if own is None}
+        self.is_local = local
+        self.is_over = False
 
 
 class Engines:
-    """The engine of a container, and the one in force while overrides are.
+    """The engine of a container, and those in force while overrides are.
 
-    Overrides apply to the app scopes that are opened while they are in force. They hold for
-    every thread and event loop, so that a server in another thread sees them too.
+    An override holds for the app scopes that are opened while it is in force; above those that
+    are open already it puts overlays.
     """
 
     def __init__(
         self, graph: Graph, values: Mapping[Key, Any], scopes: ScopeOrder, container: object
     ) -> None:
-        self._scopes = scopes
         self._values = dict(values)
-        self._container = container
-        self._apps: weakref.WeakSet[OpenScope] = weakref.WeakSet()
-        self._lock = threading.Lock()
-        self._base = Engine(graph, values, container, self._apps)
-        self._layers: list[_Layer] = []
-        self._in_force = self._base
+        self._apps: dict[int, weakref.ref[OpenScope]] = {}
+        self._wanted: set[Key] = set()
+        self._setups = Setups(scopes, container)
+        self._lock = self._setups.lock
+        self._layers: list[Layer] = []
+        self._base = self._setups.first(graph, self._values)
 
     @property
-    def current(self) -> Engine:
-        """The engine for an app scope that is opened now."""
-        return self._in_force
+    def observers(self) -> Observers:
+        """Who listens."""
+        return self._setups.observers
 
-    def layer(self, replacements: Mapping[Key, Any]) -> _Layer:
-        """Providers for *replacements*, checked to fit into the graph as it is now.
+    @property
+    def declared(self) -> Sequence[Provider]:
+        """The providers, without any override."""
+        return self._base.declared
+
+    def current(self) -> InForce:
+        """With what an app scope is opened now, from here."""
+        with self._lock:
+            layers = self._in_force()
+            opened = partial(self._opened, layers)
+            if not layers:
+                return InForce(self._base.engine, self._values, opened)
+            setup, ready = self._base, dict(self._values)
+            for layer in layers:
+                setup = self._setups.whole(setup, layer.replaced)
+                ready = {k: v for k, v in ready.items() if k not in layer.replaced} | layer.ready
+            return InForce(setup.engine, ready, opened)
+
+    def _opened(self, layers: Collection[Layer], app: OpenScope) -> None:
+        """An app scope is open, with *layers*; maybe one more has been put in force meanwhile."""
+        with self._lock:
+            self._apps = {id(each): weakref.ref(each) for each in (*self._open_apps(), app)}
+            for layer in self._in_force():
+                if layer not in layers:
+                    overlays_of(app).push(layer, self._above, local=layer.is_local)
+
+    def _in_force(self) -> list[Layer]:
+        return [*self._layers, *(layer for layer in _local() if layer.engines is self)]
+
+    def layer(self, replacements: Mapping[Key, Any], *, local: bool) -> Layer:
+        """What *replacements* are, checked to fit into the graph as it is now.
 
         Raises:
             UnknownOverrideError: Nothing provides one of the keys.
             GraphError: A replacement does not fit into the graph.
         """
-        graph = self._in_force.graph
+        graph = self._base.engine.graph
         for key in replacements:
             if graph.find(key) is None:
-                raise errors.UnknownOverrideError(key=key, suggestions=suggest(key, graph.declared))
-        layer = {key: _replacement(key, value, self._scopes) for key, value in replacements.items()}
-        self._engine_with([*self._layers, layer])
+                suggestions = suggest(key, graph.declared)
+                raise errors.UnknownOverrideError(key=key, suggestions=suggestions)
+        layer = Layer(self, replacements, local=local)
+        if any(layer.replaced.values()):  # objects need nothing, and fit everywhere
+            self._setups.whole(self.current().engine.origin, layer.replaced)
         return layer
 
-    def push(self, layer: _Layer) -> None:
-        """Put *layer* in force for app scopes that are opened from now on.
+    def push(self, layer: Layer) -> list[_Ended]:
+        """Put *layer* in force: for new app scopes, and above those that are open.
+
+        Returns:
+            What has to be closed then.
 
         Raises:
-            LateOverrideError: An app scope of the container is open.
+            GraphError: It does not fit into an app scope that was opened with other overrides.
         """
         with self._lock:
-            opened = [scope for scope in self._apps if not scope.closed]
-            if opened:
-                raise errors.LateOverrideError(keys=list(layer), opened_at=opened[0].opened_at)
-            self._in_force = self._engine_with([*self._layers, layer])
-            self._layers.append(layer)
+            apps = self._open_apps()
+            for app in apps:  # before anything is changed
+                overlays = overlays_of(app)
+                above = overlays.in_force() if layer.is_local else overlays.for_all()
+                self._setups.above(above, layer.replaced)
+            if layer.is_local:
+                LOCAL.set((*_local(), layer))
+            else:
+                self._layers.append(layer)
+            return [
+                (overlays, overlays.push(layer, self._above, local=layer.is_local))
+                for overlays in map(overlays_of, apps)
+            ]
 
-    def pop(self, layer: _Layer) -> None:
-        """End exactly *layer*, whatever has been put in force since."""
+    def pop(self, layer: Layer) -> list[_Ended]:
+        """End exactly *layer*, whatever has been put in force since; what then has to be closed."""
         with self._lock:
+            layer.is_over = True
+            if layer.is_local:
+                LOCAL.set(_local())
             self._layers = [other for other in self._layers if other is not layer]
-            self._in_force = self._engine_with(self._layers) if self._layers else self._base
+            ended = [
+                (app.overlays, app.overlays.pop(layer, self._above))
+                for app in self._open_apps()
+                if app.overlays is not None
+            ]
+            layer.ready = {}  # contexts that were copied meanwhile keep nothing alive
+            return ended
 
-    def _engine_with(self, layers: list[_Layer]) -> Engine:
-        replaced: _Layer = {}
-        for layer in layers:
-            replaced |= layer
-        providers = [*_without(self._base.graph.declared, replaced), *replaced.values()]
-        values = {key: value for key, value in self._values.items() if key not in replaced}
-        values |= {p.key: p.value for p in replaced.values() if p.kind is Kind.VALUE}
-        graph = checked(providers, self._scopes, replaced)
-        return Engine(graph, values, self._container, self._apps, replaced)
+    def unused(self, layer: Layer) -> list[Key]:
+        """The keys of *layer*, which is in force, that nobody is known to ask for.
+
+        Asked for is what a provider needs, what an entry point of an app has needed at its
+        start, what is made at a start, and whatever anybody has asked for so far.
+        """
+        keys = [key for key in layer.replaced if not self._is_asked_for(key, self._base.engine)]
+        if keys:
+            engine = self.current().engine  # a replacement may need it
+            keys = [key for key in keys if not self._is_asked_for(key, engine)]
+        return keys
+
+    def _is_asked_for(self, key: Key, engine: Engine) -> bool:
+        if key in self._wanted or key in self._setups.asked:
+            return True
+        provider = engine.graph.find(key)
+        edges = engine.graph.index.edges
+        is_wanted = provider is None or bool(provider.eager)
+        is_wanted = is_wanted or any(
+            asker.leads_to is provider or any(edge.provider is provider for edge in edges[asker])
+            for asker in list(edges)
+        )
+        if is_wanted and engine is self._base.engine:
+            self._wanted.add(key)
+        return is_wanted
+
+    def _open_apps(self) -> list[OpenScope]:
+        found = (reference() for reference in self._apps.values())
+        return [app for app in found if app is not None and not app.closed]
+
+    def _above(self, layer: Any, base: OpenScope) -> OverlayScope:
+        """An overlay above *base*, an app scope, in which *layer* holds."""
+        return self._setups.above(base, layer.replaced).open_above(base, layer.ready)
 
 
 class Override:
     """A replacement of providers while it is entered; `container.override` returns it.
 
-    A context manager (`with` and `async with` alike), and a decorator for functions and
-    coroutine functions.
+    A context manager (`with` and `async with`), and a decorator for functions and coroutine
+    functions. `async with` has released everything that was made for it when the block is left;
+    `with` has it released as soon as the event loop gets to it.
     """
 
-    def __init__(self, engines: Engines, replacements: Mapping[Key, Any]) -> None:
+    def __init__(
+        self,
+        engines: Engines,
+        replacements: Mapping[Key, Any],
+        *,
+        local: bool = False,
+        place: Place,
+    ) -> None:
         self._engines = engines
-        self._layer = engines.layer(replacements)
-        self._entered: list[_Layer] = []
+        self._place = place
+        self._replacements = replacements
+        self._local = local
+        self._next: Layer | None = engines.layer(replacements, local=local)
+        self._entered: list[Layer] = []
 
     def __enter__(self) -> Self:
         """Put the replacements in force."""
-        layer = dict(self._layer)  # entered twice, it is two layers
-        self._engines.push(layer)
-        self._entered.append(layer)
+        _close_soon(self._begin())
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *error: object) -> None:
         """End them."""
-        self._engines.pop(self._entered.pop())
+        layer = self._innermost()
+        unused = [] if any(error) else self._engines.unused(layer)
+        _close_soon(self._engines.pop(layer))
+        self._warn(unused)
+
+    def end(self) -> "list[_Ended]":
+        """End them; what then has to be closed, by whoever calls this."""
+        return self._engines.pop(self._innermost())
 
     async def __aenter__(self) -> Self:
         """Put the replacements in force."""
-        return self.__enter__()
+        await _close(self._begin())
+        return self
 
-    async def __aexit__(self, *_: object) -> None:
-        """End them."""
-        self.__exit__()
+    async def __aexit__(
+        self, kind: object = None, error: BaseException | None = None, traceback: object = None
+    ) -> None:
+        """End them, and wait until everything that was made for them is released."""
+        layer = self._innermost()
+        unused = [] if error is not None else self._engines.unused(layer)
+        await _close(self._engines.pop(layer), error)
+        self._warn(unused)
+
+    def _begin(self) -> list[_Ended]:
+        layer = self._next or self._engines.layer(self._replacements, local=self._local)
+        self._next = None
+        ended = self._engines.push(layer)
+        self._entered.append(layer)
+        return ended
+
+    def _innermost(self) -> Layer:
+        """The one that was entered last, in this context where that counts."""
+        entered = self._entered
+        here = [layer for layer in entered if layer in LOCAL.get()] if self._local else entered
+        layer = (here or entered)[-1]
+        entered.remove(layer)
+        return layer
+
+    def _anew(self) -> "Override":
+        """The same, to be entered by somebody else at the same time."""
+        return Override(self._engines, self._replacements, local=self._local, place=self._place)
+
+    def _warn(self, unused: Sequence[Key]) -> None:
+        for key in unused:
+            message = f"nothing asks for {key}, so its override has had no effect"
+            warnings.warn_explicit(
+                message, UnusedOverrideWarning, self._place.file, self._place.line
+            )
 
     def __call__(self, function: _F, /) -> _F:
         """Put the replacements in force whenever *function* runs."""
@@ -140,14 +305,14 @@ class Override:
 
     def _around_coroutine(self, function: Callable[..., Any]) -> Callable[..., Any]:
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with self:
+            async with self._anew():
                 return await function(*args, **kwargs)
 
         return wrapper
 
     def _around_async_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with self:
+            async with self._anew():
                 async with aclosing(function(*args, **kwargs)) as items:
                     async for item in items:
                         yield item
@@ -156,7 +321,7 @@ class Override:
 
     def _around_generator(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-            with self:
+            with self._anew():
                 items: Generator[Any, Any, Any] = function(*args, **kwargs)
                 return (yield from items)
 
@@ -164,55 +329,47 @@ class Override:
 
     def _around(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with self:
+            with self._anew():
                 return function(*args, **kwargs)
 
         return wrapper
 
 
-def checked(providers: list[Provider], scopes: ScopeOrder, replaced: Collection[Key]) -> Graph:
-    """The graph of *providers*; what is replaced is not decorated.
+def _local() -> tuple[Layer, ...]:
+    """The layers that hold for this context."""
+    return tuple(each for each in LOCAL.get() if isinstance(each, Layer) and not each.is_over)
+
+
+def _close_soon(all_ended: list[_Ended]) -> None:
+    for overlays, ended in all_ended:
+        overlays.close_soon(ended)
+
+
+async def _close(all_ended: list[_Ended], outcome: BaseException | None = None) -> None:
+    """Close all, whatever fails; raises what is to be raised instead of *outcome*."""
+    failures: list[BaseException] = []
+    for overlays, ended in all_ended:
+        try:
+            await overlays.close(ended)
+        except BaseException as error:
+            failures.append(error)
+    has_crashed = any(overlays.has_crashed for overlays, _ in all_ended)
+    if failures and has_crashed and is_cancellation(outcome):
+        outcome = None  # the cancellation is ours, and this is what it was about
+    if (failed := report(failures, outcome)) is not None:
+        raise failed
+
+
+def by_key(replacements: Mapping[Any, Any]) -> dict[Key, Any]:
+    """Key to replacement.
 
     Raises:
-        GraphError: It has problems.
+        DuplicateOverrideError: Two of them are for the same key.
     """
-    graph, problems = build(providers, scopes, undecorated=replaced)
-    if problems:
-        raise errors.GraphError.of(problems)
-    return graph
-
-
-def value_provider(key: Key, value: Any, scopes: ScopeOrder) -> Provider:
-    """A provider for an object that is there already; it is never released."""
-    return Provider((key,), scopes.widest, Kind.VALUE, type(None), value=value)
-
-
-def _replacement(key: Key, replacement: Any, scopes: ScopeOrder) -> Provider:
-    """A marked function or class, or a record of `provider(...)`, is a provider; else a value."""
-    declaration = declaration_of(replacement)
-    if declaration is None:
-        return value_provider(key, replacement, scopes)
-    providers, problems = read([dataclasses.replace(declaration, provides=(key,), name=None)])
-    if problems:
-        raise errors.GraphError.of(problems)
-    # A fake need not be what its annotation says, if the test says that it stands for the key.
-    return dataclasses.replace(
-        providers[0], keys=(key,), replace=False, decorate=False, many=False, result=None
-    )
-
-
-def _asked_as(provider: Provider, key: Key) -> Key:
-    """The key under which others ask: a contribution is a part of a list."""
-    return list_of(key) if provider.many else key
-
-
-def _without(providers: tuple[Provider, ...], replaced: _Layer) -> list[Provider]:
-    """*providers* without the replaced keys; one with several keys keeps the others."""
-    kept: list[Provider] = []
-    for provider in providers:
-        keys = tuple(key for key in provider.keys if _asked_as(provider, key) not in replaced)
-        if keys == provider.keys:
-            kept.append(provider)
-        elif keys:
-            kept.append(dataclasses.replace(provider, keys=keys))
-    return kept
+    spelled: dict[Key, list[str]] = {}
+    for form in replacements:
+        spelled.setdefault(as_key(form), []).append(spell(form))
+    for key, forms in spelled.items():
+        if len(forms) > 1:
+            raise errors.DuplicateOverrideError(key=key, spelled=forms)
+    return {as_key(form): each for form, each in replacements.items()}

@@ -7,7 +7,7 @@ A flight is one acquisition that others may wait for (G1).
 
 import logging
 import math
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from typing import TYPE_CHECKING, Any
@@ -19,12 +19,12 @@ from lifescope import errors
 from lifescope._model.provider import Kind, Provider
 from lifescope._runtime import binding, exits, loops
 from lifescope._runtime.shield import Hold, stood_at
-from lifescope._runtime.threads import target_of
+from lifescope._runtime.values import check_value
 
 if TYPE_CHECKING:
     from lifescope._runtime.scope import OpenScope
 
-__all__ = ["Flight", "Owner", "check_value", "waiting_for"]
+__all__ = ["Flight", "Owner", "waiting_for"]
 
 _logger = logging.getLogger("lifescope")
 
@@ -238,7 +238,8 @@ class Owner:
         limit = self.provider.start_timeout
         self._guard.deadline = math.inf if limit is None else current_time() + limit
         try:
-            handle, value = await enter(self.provider, self._args, self._kwargs)
+            target = self.scope._engine.observers.target_of(self.provider)
+            handle, value = await enter(self.provider, target, self._args, self._kwargs)
         except BaseException as error:
             if self._is_late():
                 raise self._timeout(error) from error
@@ -258,7 +259,9 @@ class Owner:
 
     def _timeout(self, error: BaseException | None) -> errors.AcquisitionTimeoutError:
         return errors.AcquisitionTimeoutError(
-            provider=str(self.provider),
+            provider=self.provider.name,
+            place=self.provider.place,
+            scope=self.provider.scope,
             seconds=self.provider.start_timeout or 0.0,
             stood_at=stood_at(error) if error is not None else "a line that it has left since",
         )
@@ -290,25 +293,15 @@ class Owner:
             return
 
 
-def check_value(provider: Provider, value: object) -> None:
-    """See that *value* is what *provider* says it gives.
-
-    Raises:
-        WrongValueError: It is not.
-    """
-    expected = provider.result
-    if expected is not None and (value is None or not isinstance(value, expected)):
-        raise errors.WrongValueError(
-            provider=str(provider), key=provider.key, given=type(value).__qualname__
-        )
-
-
 async def enter(
-    provider: Provider, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    provider: Provider,
+    target: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
 ) -> tuple[Any, Any]:
     """(what has to be left, the value); for what has no release the first is None."""
     kind = provider.kind
-    made = target_of(provider)(*args, **kwargs)
+    made = target(*args, **kwargs)
     if kind is Kind.AWAIT:
         return None, await made
     if kind is Kind.ASYNC_MANAGER:
@@ -318,4 +311,4 @@ async def enter(
     try:
         return made, (next(made) if kind is Kind.GENERATOR else await made.__anext__())
     except (StopIteration, StopAsyncIteration):
-        raise errors.NoYieldError(provider=str(provider)) from None
+        raise errors.NoYieldError.about(provider) from None

@@ -97,9 +97,11 @@ class _Block:
             raise RuntimeError("a block of a factory is entered once; call the factory again")
         if self._outer.closed:
             raise self._outer.closed_error(f"a new {self._provider.key}")
-        self._inner = inner = self._engine.open_private(self._outer)
+        *_, app = self._outer.outwards()
+        engine, provider = app.maker_of(self._engine, self._provider)
+        self._inner = inner = engine.open_private(self._outer)
         try:
-            return await self._engine.maker(self._outer.name, self._provider)(inner)
+            return await engine.maker(self._outer.name, provider)(inner)
         except BaseException as error:
             await inner.close(error)
             raise
@@ -120,6 +122,7 @@ def private_scope_class(base: type[OpenScope]) -> type[OpenScope]:
         "name": base.name,
         "container": base.container,
         "_engine": base._engine,
+        "_inside": base._inside,
         "_resolvers": {},
     }
     return type("OpenScope", (OpenScope,), members)

@@ -45,11 +45,11 @@ class Running:
         self.work: dict[object, Work] = {}
         self.is_awaited = False
         self.is_ending = False
-        self._empty = Event()
+        self._empty: Event | None = None  # made when somebody waits, in the event loop
 
     def ended(self) -> None:
         """Some work has ended."""
-        if not self.work:
+        if not self.work and self._empty is not None:
             self._empty.set()
 
     def cancel(self) -> None:
@@ -84,7 +84,7 @@ class Running:
         self.is_awaited = True
         with move_on_after(seconds):
             while self.work:
-                if self._empty.is_set():
+                if self._empty is None or self._empty.is_set():
                     self._empty = Event()
                 await self._empty.wait()
         return not self.work

@@ -27,6 +27,7 @@ from lifescope._runtime.running import Running
 if TYPE_CHECKING:
     from lifescope._runtime.engine import Engine
     from lifescope._runtime.opening import Opening
+    from lifescope._runtime.overlays import Overlays
 
 __all__ = ["NO_TASK", "OpenScope"]
 
@@ -62,9 +63,11 @@ class OpenScope:
     name: ClassVar[str]
     container: ClassVar[object]
     _engine: ClassVar["Engine"]
+    _inside: ClassVar["Engine"]
     _resolvers: ClassVar[dict[Any, Callable[[Any], Awaitable[Any]]]]
 
     outside: "OpenScope | None" = None
+    overlays: "Overlays | None" = None
     opened_at: Place | None = None
     connection: Connection | None = None
     given: object | None = None
@@ -170,7 +173,7 @@ class OpenScope:
             SuppliedValueError: The values are not the declared ones.
             ScopeClosedError: This scope has ended.
         """
-        return self._engine.opening(self, name, values or {}, sys._getframe(1))
+        return self._inside.opening(self, name, values or {}, sys._getframe(1))
 
     async def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call *fn*, sync or async, with every parameter that is not passed filled from here.
@@ -265,6 +268,14 @@ class OpenScope:
             _logger.exception("is_failure itself has failed; so the request has")
             return True
 
+    def in_force(self) -> "OpenScope":
+        """The scope to ask instead: where overrides are in force, an app scope is not it."""
+        return self
+
+    def maker_of(self, engine: "Engine", provider: Provider) -> "tuple[Engine, Provider]":
+        """What makes here one more of what *provider* of *engine* makes."""
+        return engine, provider
+
     # --- for generated code ---------------------------------------------------------------
 
     async def _acquire(self, provider: Provider) -> Any:
@@ -318,6 +329,7 @@ class OpenScope:
 
         What it changes in context variables is there for what is made later, and for the asker.
         """
+        self.check_loop(str(provider.key))
         base = self._app_context(provider)
         assert base is not None
         before = base.copy()
@@ -447,7 +459,7 @@ class OpenScope:
         if loops.is_ending(self._opener):  # the event loop cancels all tasks at its end
             return
         _logger.critical("%s was interrupted while in use: a task of it has failed", provider)
-        self.crashed = errors.CrashError(provider=str(provider))
+        self.crashed = errors.CrashError.about(provider)
         if self.on_crash is not None:
             self.on_crash()
         else:
@@ -497,7 +509,7 @@ class OpenScope:
         """
         if self._flights or self._state or self._guard is not None:
             return False
-        if self.parent is None and self.running.work:
+        if self.parent is None and (self.running.work or self.overlays is not None):
             return False
         if self._exits and not self._released_at_once(error):
             return False

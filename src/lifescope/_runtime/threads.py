@@ -120,7 +120,7 @@ class _Manager:
         try:
             return next(self._made)
         except StopIteration:
-            raise errors.NoYieldError(provider=str(self._provider)) from None
+            raise errors.NoYieldError.about(self._provider) from None
 
     async def _leave(self, error: BaseException | None) -> None:
         leave = partial(exits.leave_sync, self._provider, self._made, error)

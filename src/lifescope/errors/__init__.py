@@ -11,11 +11,12 @@ LifescopeError
 │   ├── AmbiguousContextManagerError to enter it or not to enter it?
 │   ├── UnknownScopeError            a scope that the container does not have
 │   ├── NeverFilledError             an endpoint whose injected parameters nobody fills
-│   └── InvalidProviderError         something that cannot be a provider
+│   ├── InvalidProviderError         something that cannot be a provider
+│   ├── ScopeOrderError              asked in a scope that is wider than the key's
+│   └── UnusedProviderError          nothing asks for it: a warning of `lifescope check`
 ├── NoScopeError                     no scope is open here (also LookupError)
 ├── WrongLoopError                   the scope belongs to another event loop (also RuntimeError)
 ├── ScopeClosedError                 the scope has ended
-├── ScopeOrderError                  asked in a scope that is wider than the key's
 ├── SuppliedValueError               a scope was opened with other values than the declared ones
 ├── NotReadyError                    asked without awaiting for something that must be awaited
 ├── LifespanNotRunError              a request came, but no lifespan is running for it
@@ -30,7 +31,11 @@ LifescopeError
 ├── ServerClosedError                a server is to start that has been closed (also RuntimeError)
 ├── OverrideError
 │   ├── UnknownOverrideError         nothing provides the key that is overridden (also LookupError)
-│   └── LateOverrideError            the app scope is open already
+│   └── DuplicateOverrideError       two replacements for one key (also ValueError)
+├── MissingMemberError               a partial fake does not have what it is asked for
+├── UnknownMemberError               a fake of what its class does not have (also TypeError)
+├── WrongMemberError                 a fake that cannot be called like its method (also TypeError)
+├── OpenScopesError                  scopes are open at the end of a test (also AssertionError)
 ├── ReleaseTimeoutError              a release took too long (also TimeoutError)
 └── ReleaseError                     several releases failed (an ExceptionGroup)
 """
@@ -40,7 +45,6 @@ from lifescope.errors._asking import (
     NoScopeError,
     NotReadyError,
     ScopeClosedError,
-    ScopeOrderError,
     SuppliedValueError,
     WrongLoopError,
 )
@@ -54,9 +58,11 @@ from lifescope.errors._graph import (
     InvalidProviderError,
     MissingProviderError,
     NeverFilledError,
+    ScopeOrderError,
     UnannotatedError,
     UnknownScopeError,
     UnresolvableAnnotationError,
+    UnusedProviderError,
 )
 from lifescope.errors._lifetimes import (
     AcquisitionLoopError,
@@ -72,7 +78,16 @@ from lifescope.errors._lifetimes import (
     StartTimeoutError,
     WrongValueError,
 )
-from lifescope.errors._overrides import LateOverrideError, OverrideError, UnknownOverrideError
+from lifescope.errors._overrides import (
+    DuplicateOverrideError,
+    MissingMemberError,
+    OpenScopesError,
+    OverrideError,
+    UnknownMemberError,
+    UnknownOverrideError,
+    WrongMemberError,
+)
+from lifescope.errors._pages import page
 
 __all__ = [
     "AcquisitionLoopError",
@@ -83,17 +98,19 @@ __all__ = [
     "ClientDisconnectedError",
     "CrashError",
     "CycleError",
+    "DuplicateOverrideError",
     "DuplicateProviderError",
     "GraphError",
     "InvalidProviderError",
-    "LateOverrideError",
     "LifescopeError",
     "LifespanNotRunError",
+    "MissingMemberError",
     "MissingProviderError",
     "NeverFilledError",
     "NoScopeError",
     "NoYieldError",
     "NotReadyError",
+    "OpenScopesError",
     "OverrideError",
     "ReleaseError",
     "ReleaseTimeoutError",
@@ -104,9 +121,13 @@ __all__ = [
     "StartTimeoutError",
     "SuppliedValueError",
     "UnannotatedError",
+    "UnknownMemberError",
     "UnknownOverrideError",
     "UnknownScopeError",
     "UnresolvableAnnotationError",
+    "UnusedProviderError",
     "WrongLoopError",
+    "WrongMemberError",
     "WrongValueError",
+    "page",
 ]

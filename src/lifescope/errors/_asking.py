@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lifescope import _text
 from lifescope._model.keys import Key
-from lifescope._model.names import Place
+from lifescope._model.names import Place, spell
+from lifescope._model.provider import Link
 from lifescope.errors._base import LifescopeError
 
 __all__ = [
@@ -12,14 +14,13 @@ __all__ = [
     "NoScopeError",
     "NotReadyError",
     "ScopeClosedError",
-    "ScopeOrderError",
     "SuppliedValueError",
     "WrongLoopError",
 ]
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class NoScopeError(LifescopeError, LookupError):
+class NoScopeError(LifescopeError, LookupError, code="LS201"):
     """Raised when something is asked for where no scope is open.
 
     Attributes:
@@ -28,19 +29,21 @@ class NoScopeError(LifescopeError, LookupError):
 
     wanted: str = ""
 
-    def __str__(self) -> str:
-        wanted = f"{self.wanted} was asked for, but no" if self.wanted else "no"
-        return (
-            f"{wanted} scope is open here\n\n"
-            f"  In a web application, serve container.asgi(...) and ask inside a request.\n"
-            f"  Elsewhere: async with container.open() as scope: ...\n"
-            f"  A new thread sees the scope only if it is started with a copy of the context\n"
-            f"  (contextvars.copy_context().run), as anyio.to_thread.run_sync does."
+    def _report(self) -> _text.Report:
+        wanted = f" that could give {self.wanted}" if self.wanted else ""
+        return _text.Report(
+            f"no scope is open here{wanted}",
+            fixes=[
+                "in a web application, serve container.asgi(...), and ask inside a request.",
+                "elsewhere: async with container.open() as scope: ...",
+                "start a thread with a copy of the context (contextvars.copy_context().run), as "
+                "anyio.to_thread.run_sync does.",
+            ],
         )
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class WrongLoopError(LifescopeError, RuntimeError):
+class WrongLoopError(LifescopeError, RuntimeError, code="LS204"):
     """Raised when a scope is asked for something in another event loop than its own.
 
     What it holds belongs to the loop that opened the app scope: connections, locks, tasks.
@@ -55,18 +58,21 @@ class WrongLoopError(LifescopeError, RuntimeError):
     wanted: str = ""
     opened_at: Place | None = None
 
-    def __str__(self) -> str:
-        wanted = f"{self.wanted} was asked for, but " if self.wanted else ""
-        opened = f", opened at {self.opened_at}," if self.opened_at else ""
-        return (
-            f'{wanted}the scope "{self.scope}"{opened} belongs to another event loop\n\n'
-            f"  Open an app scope in this loop as well (async with container.open()), or have the\n"
-            f"  other loop do it: anyio.from_thread.run(scope.get, Key), from a worker thread."
+    def _report(self) -> _text.Report:
+        wanted = f", and cannot give {self.wanted} here" if self.wanted else ""
+        return _text.Report(
+            f'the scope "{self.scope}" belongs to another event loop{wanted}',
+            lists=[("The scope was opened at:", _places(self.opened_at))],
+            fixes=[
+                "open an app scope in this loop as well: async with container.open().",
+                "let the other loop do it, from a worker thread: "
+                "anyio.from_thread.run(scope.get, Key).",
+            ],
         )
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class ScopeClosedError(LifescopeError):
+class ScopeClosedError(LifescopeError, code="LS202"):
     """Raised when a scope that has ended is asked for a value, or to open another scope.
 
     Attributes:
@@ -83,46 +89,27 @@ class ScopeClosedError(LifescopeError):
     closing: bool = False
     seconds_ago: float | None = None
 
-    def __str__(self) -> str:
+    def _report(self) -> _text.Report:
         wanted = f" and cannot give {self.wanted}" if self.wanted else ""
-        opened = f", opened at {self.opened_at}," if self.opened_at else ""
-        ago = "" if self.seconds_ago is None else f" {self.seconds_ago:.3g} s ago"
-        state = "is closing" if self.closing else f"was closed{ago}"
-        return (
-            f'the scope "{self.scope}"{opened} {state}{wanted}\n\n'
-            f"  Code that goes on after its request or block needs a scope of its own."
+        state = "is closing" if self.closing else "is closed"
+        told = [f"was opened at {place}" for place in _places(self.opened_at)]
+        in_time = "ask earlier for what a release needs: through a parameter of its provider."
+        if self.seconds_ago is not None:
+            ago = f"{self.seconds_ago:,.0f} seconds" if self.seconds_ago >= 2 else "a moment"
+            told.append(f"was closed {ago} ago")
+        return _text.Report(
+            f'the scope "{self.scope}" {state}{wanted}',
+            lists=[("The scope:", told)],
+            fixes=[
+                *([in_time] if self.closing else []),
+                "open a scope of its own for code that goes on after its request or block.",
+                "take lifescope.Background to do something after the response.",
+            ],
         )
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class ScopeOrderError(LifescopeError):
-    """Raised when a key is asked for in a scope that is wider than the key's own.
-
-    Attributes:
-        key: What was asked for.
-        scope: The key's scope.
-        asked_in: The scope that was asked.
-        provider: The provider, or the one that it needs, that is in the narrower scope.
-    """
-
-    key: Key | None
-    scope: str
-    asked_in: str
-    provider: str
-
-    def __str__(self) -> str:
-        wanted = (
-            f"{self.key} was asked for" if self.key else f'the scope "{self.scope}" was asked for'
-        )
-        lives = f': {self.provider} lives in the scope "{self.scope}"' if self.provider else ""
-        return (
-            f'{wanted} in the scope "{self.asked_in}"{lives}\n\n'
-            f'  Ask inside such a scope: async with scope.open("{self.scope}") as inner: ...'
-        )
-
-
-@dataclass(eq=False, kw_only=True, repr=False)
-class SuppliedValueError(LifescopeError):
+class SuppliedValueError(LifescopeError, code="LS205"):
     """Raised when a scope is opened with other values than were declared with `supplied`.
 
     Attributes:
@@ -135,41 +122,57 @@ class SuppliedValueError(LifescopeError):
     missing: Sequence[Key] = ()
     unknown: Sequence[Key] = ()
 
-    def __str__(self) -> str:
-        parts = [
-            f"{title}: {', '.join(map(str, keys))}"
-            for title, keys in (("missing", self.missing), ("not declared", self.unknown))
-            if keys
-        ]
-        return (
-            f'the values for the scope "{self.scope}" do not fit ({"; ".join(parts)})\n\n'
-            f"  Hand them in when it opens, open(values={{Key: value}}), and declare each with\n"
-            f'  supplied(Key, scope="{self.scope}").'
+    def _report(self) -> _text.Report:
+        fixes: list[str] = []
+        if self.missing:
+            form = spell(self.missing[0].form)
+            fixes.append(f"hand it in when the scope opens: open(values={{{form}: ...}}).")
+        if self.unknown:
+            first = self.unknown[0]
+            fixes.append(f'declare it: supplied({first}, scope="{self.scope}").')
+        return _text.Report(
+            f'the values for the scope "{self.scope}" are not the declared ones',
+            lists=[
+                ("Missing:", [str(key) for key in self.missing]),
+                ("Not declared:", [str(key) for key in self.unknown]),
+            ],
+            fixes=fixes,
         )
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class NotReadyError(LifescopeError):
+class NotReadyError(LifescopeError, code="LS203"):
     """Raised by `get_nowait` and by injected `def` functions for what must be awaited.
 
     Attributes:
         key: What was asked for, None for the parameters of a function.
         provider: The provider that would have to be awaited.
+        place: Where it is written.
     """
 
     key: Key | None
     provider: str
+    place: Place | None = None
 
-    def __str__(self) -> str:
-        return (
-            f"{self.key or 'a parameter'} is not ready: {self.provider} has to be awaited\n\n"
-            f"  Use await scope.get(...), or make the function an async def. In a worker thread\n"
-            f"  @inject has it made by the event loop, and anyio.from_thread.run(scope.get, key)."
+    def _report(self) -> _text.Report:
+        return _text.Report(
+            f"{self.key or 'a parameter'} is not ready: {self.provider} has to be awaited",
+            [Link(self.provider, self.place)] if self.place else (),
+            fixes=[
+                f"await scope.get({spell(self.key.form)}), in an async def.",
+                "let something ask for it before, such as a parameter: then it is ready.",
+            ]
+            if self.key
+            else [
+                "make the function an async def.",
+                "call it in a worker thread (anyio.to_thread.run_sync): there @inject has the "
+                "parameters made by the event loop.",
+            ],
         )
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class LifespanNotRunError(LifescopeError):
+class LifespanNotRunError(LifescopeError, code="LS206"):
     """Raised when a request reaches a root whose lifespan is not running.
 
     Attributes:
@@ -180,22 +183,30 @@ class LifespanNotRunError(LifescopeError):
     root: str
     running: int = 0
 
-    def __str__(self) -> str:
+    def _report(self) -> _text.Report:
         if self.running > 1:
-            return (
-                f"{self.running} lifespans of container.asgi({self.root}) run in this event loop, "
-                f"and the request does not say which is its own\n\n"
-                f'  - The server, or a middleware, drops asgi_scope["state"]: pass it on.\n'
-                f"  - The app is mounted in another one, which drops the state: give it what\n"
-                f"    root.lifespan gives (async with root.lifespan(app) as state: yield state).\n"
-                f"  - Two servers run the same root: run the app of a root.factory() in each."
+            return _text.Report(
+                f"{self.running} lifespans of container.asgi({self.root}) run: a request must say "
+                f"which is its own",
+                fixes=[
+                    'pass asgi_scope["state"] on, if a middleware or the server drops it.',
+                    "give an outer app, in which it is mounted, what root.lifespan gives:\n"
+                    "async with root.lifespan(app) as state: yield state",
+                    "run the app of a root.factory() in each, if two servers run the same root.",
+                ],
             )
-        return (
-            f"a request came, but no lifespan of container.asgi({self.root}) is running\n\n"
-            f"  - The server does not run lifespans: use one that does (uvicorn --lifespan on).\n"
-            f"  - A test client must be entered: with TestClient(app) as client: ...\n"
-            f"  - The app is mounted in another one, which must run its lifespan:\n"
-            f'    Starlette(routes=[Mount("/", root)], lifespan=root.lifespan)\n'
-            f"  - The lifespan runs in another event loop: run one in each that serves.\n"
-            f"  - Nobody can run it: container.asgi(..., start_on_request=True)."
+        return _text.Report(
+            f"a request came, but no lifespan of container.asgi({self.root}) is running",
+            fixes=[
+                "take a server that runs lifespans (uvicorn --lifespan on).",
+                "enter a test client: with TestClient(app) as client: ...",
+                "let an outer app, in which it is mounted, run its lifespan:\n"
+                'Starlette(routes=[Mount("/", root)], lifespan=root.lifespan)',
+                "run one in this event loop too, if it runs in another event loop.",
+                "say container.asgi(..., start_on_request=True), where nobody can run it.",
+            ],
         )
+
+
+def _places(place: Place | None) -> list[str]:
+    return [str(place)] if place else []

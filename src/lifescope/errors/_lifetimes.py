@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from lifescope import _text
 from lifescope._model.keys import Key
+from lifescope._model.names import Place
+from lifescope._model.provider import Link, Provider
 from lifescope.errors._base import LifescopeError
 
 __all__ = [
@@ -23,7 +26,24 @@ __all__ = [
 ]
 
 
-class ClientDisconnectedError(LifescopeError):
+@dataclass(eq=False, kw_only=True, repr=False)
+class _OfProvider:
+    """What errors about one provider have in common: they show it with its scope and place."""
+
+    provider: str
+    place: Place | None = None
+    scope: str = ""
+
+    @classmethod
+    def about(cls, provider: Provider) -> Self:
+        """Where there is nothing else to say."""
+        return cls(provider=provider.name, place=provider.place, scope=provider.scope)
+
+    def _written(self) -> list[Link]:
+        return [Link(self.provider, self.place, self.scope)] if self.place else []
+
+
+class ClientDisconnectedError(LifescopeError, code="LS309"):
     """Raised at the `yield` of request-scoped providers when the client has gone away.
 
     That is before it had the whole response, and nothing else has gone wrong. Nobody raises it
@@ -31,65 +51,81 @@ class ClientDisconnectedError(LifescopeError):
     itself has been told of the disconnect.
     """
 
-    def __str__(self) -> str:
-        return "the client disconnected before it had the whole response"
+    def _report(self) -> _text.Report:
+        return _text.Report("the client disconnected before it had the whole response")
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class NoYieldError(LifescopeError):
+class NoYieldError(LifescopeError, _OfProvider, code="LS301"):
     """Raised when a generator provider ends without having yielded.
 
     Attributes:
-        provider: The provider, with its place.
+        provider: The provider.
+        place: Where it is written.
+        scope: Its scope.
     """
 
-    provider: str
-
-    def __str__(self) -> str:
-        return f"{self.provider} ended without a yield; a generator provider yields exactly once"
+    def _report(self) -> _text.Report:
+        return _text.Report(
+            f"{self.provider} ended without a yield",
+            self._written(),
+            fixes=["let every way through it yield exactly once, or raise."],
+        )
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class SecondYieldError(LifescopeError):
+class SecondYieldError(LifescopeError, _OfProvider, code="LS302"):
     """Raised when a generator provider yields again when it should end.
 
     Attributes:
-        provider: The provider, with its place.
+        provider: The provider.
+        place: Where it is written.
+        scope: Its scope.
     """
 
-    provider: str
-
-    def __str__(self) -> str:
-        return f"{self.provider} yielded a second time; a generator provider yields exactly once"
+    def _report(self) -> _text.Report:
+        return _text.Report(
+            f"{self.provider} yielded a second time",
+            self._written(),
+            fixes=["let it end after its yield: is there a loop around it, or another yield?"],
+        )
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class WrongValueError(LifescopeError, TypeError):
+class WrongValueError(LifescopeError, _OfProvider, TypeError, code="LS303"):
     """Raised when a provider gives something else than its annotation says.
 
     It is checked where that costs next to nothing: that the result is not None, and where its
     type is a plain class, that it is an instance of it.
 
     Attributes:
-        provider: The provider, with its place.
+        provider: The provider.
+        place: Where it is written.
+        scope: Its scope.
         key: What it says it provides.
-        given: The name of the type of what it gave.
+        given: The name of the type of what it gave; with its module, if it is called the same.
     """
 
-    provider: str
     key: Key
     given: str
 
-    def __str__(self) -> str:
+    def _report(self) -> _text.Report:
         gave = "None" if self.given == "NoneType" else f"an object of type {self.given}"
-        return (
-            f"{self.provider} is to provide {self.key}, but gave {gave}\n\n"
-            f"  Is a return or yield missing, or is its annotation wrong?"
+        fixes = ["give what the annotation says.", "correct the annotation of its result."]
+        if self.given == "NoneType":
+            fixes = [
+                "add what is missing: return or yield the object.",
+                f"annotate its result {self.key} | None, if None is meant.",
+            ]
+        return _text.Report(
+            f"{self.provider} is to provide {self.key}, but gave {gave}",
+            self._written(),
+            fixes=fixes,
         )
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class AcquisitionLoopError(LifescopeError):
+class AcquisitionLoopError(LifescopeError, code="LS304"):
     """Raised when an acquisition waits for its own end.
 
     Attributes:
@@ -98,39 +134,52 @@ class AcquisitionLoopError(LifescopeError):
 
     providers: Sequence[str]
 
-    def __str__(self) -> str:
-        circle = "\n".join(f"  - {name}" for name in self.providers)
-        waits = "waits for itself" if len(self.providers) == 1 else "wait for each other"
-        return (
-            f"while being acquired, this {waits}:\n\n{circle}\n\n"
-            f"  Somebody asks the scope for what needs it in turn. Make that a parameter, so\n"
-            f"  that the check of the graph can see the circle."
+    def _report(self) -> _text.Report:
+        if len(self.providers) == 1:
+            return _text.Report(
+                "an acquisition waits for its own end",
+                lists=[("It acquires:", self.providers)],
+                fixes=["neither ask the scope for what is being made, nor close it, meanwhile."],
+            )
+        return _text.Report(
+            "acquisitions wait for each other",
+            lists=[("Each for the next, the last for the first:", self.providers)],
+            fixes=[
+                "ask through parameters, not the scope: then the check of the graph finds it.",
+                "ask the scope later, when it has been made.",
+            ],
         )
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class AcquisitionTimeoutError(LifescopeError, TimeoutError):
+class AcquisitionTimeoutError(LifescopeError, _OfProvider, TimeoutError, code="LS305"):
     """Raised when an acquisition exceeds its `start_timeout` and is cancelled.
 
     Attributes:
-        provider: The provider, with its place.
+        provider: The provider.
+        place: Where it is written.
+        scope: Its scope.
         seconds: The limit.
         stood_at: The line of users' code at which the acquisition was waiting.
     """
 
-    provider: str
     seconds: float
     stood_at: str
 
-    def __str__(self) -> str:
-        return (
-            f"{self.provider} was not acquired within {self.seconds:g} seconds and was "
-            f"cancelled; it stood at {self.stood_at}"
+    def _report(self) -> _text.Report:
+        return _text.Report(
+            f"{self.provider} was not acquired within {self.seconds:g} seconds",
+            self._written(),
+            lists=[("It was cancelled at:", [self.stood_at])],
+            fixes=[
+                "see whether what it waits for there can be reached.",
+                "give it a longer start_timeout in @provider.",
+            ],
         )
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class AppFactoryError(LifescopeError, TypeError):
+class AppFactoryError(LifescopeError, TypeError, code="LS501"):
     """Raised at start when the app factory gives something that is no ASGI app.
 
     Attributes:
@@ -145,19 +194,22 @@ class AppFactoryError(LifescopeError, TypeError):
     is_class: bool = False
     is_sync: bool = False
 
-    def __str__(self) -> str:
+    def _report(self) -> _text.Report:
         if self.is_class:
-            return f"{self.factory} gave the class {self.given}, not an app; call it"
+            return _text.Report(
+                f"{self.factory} gave the class {self.given}, not an app",
+                fixes=[f"call it: {self.given}()."],
+            )
         if self.is_sync:
-            advice = "a factory that yields the app is an async function: async def, yield"
+            fix = "make a factory that yields the app an async function: async def, yield."
         else:
-            advice = "is a return missing?" if self.given == "NoneType" else "it gives the app"
+            fix = "add the return." if self.given == "NoneType" else "return or yield the app."
         what = "None" if self.given == "NoneType" else f"an object of type {self.given}"
-        return f"{self.factory} gave {what}, which is no ASGI app; {advice}"
+        return _text.Report(f"{self.factory} gave {what}, which is no ASGI app", fixes=[fix])
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class StartTimeoutError(LifescopeError, TimeoutError):
+class StartTimeoutError(LifescopeError, TimeoutError, code="LS502"):
     """Raised when the start of an app exceeds `container.asgi(..., start_timeout=)`.
 
     Attributes:
@@ -171,13 +223,20 @@ class StartTimeoutError(LifescopeError, TimeoutError):
     report: str
     stood_at: str | None = None
 
-    def __str__(self) -> str:
-        late = f"the app had not started within {self.seconds:g} seconds: {self.report}"
-        return late if self.stood_at is None else f"{late}; it stood at {self.stood_at}"
+    def _report(self) -> _text.Report:
+        stood_at = [] if self.stood_at is None else [self.stood_at]
+        return _text.Report(
+            f"the app had not started within {self.seconds:g} seconds",
+            lists=[("Its providers:", [self.report]), ("It was cancelled at:", stood_at)],
+            fixes=[
+                "see whether what it waits for can be reached.",
+                "give it longer: container.asgi(..., start_timeout=seconds).",
+            ],
+        )
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class CrashError(LifescopeError):
+class CrashError(LifescopeError, _OfProvider, code="LS308"):
     """Raised at the `yield` of providers whose scope ends because another one has crashed.
 
     That is: a task that it runs, in a task group around its `yield`, has failed. The scope is
@@ -185,38 +244,45 @@ class CrashError(LifescopeError):
     error comes out only if it raises nothing.
 
     Attributes:
-        provider: The provider that crashed, with its place.
+        provider: The provider that crashed.
+        place: Where it is written.
+        scope: Its scope.
     """
 
-    provider: str
-
-    def __str__(self) -> str:
-        return f"{self.provider} was interrupted while in use: a task that it runs has failed"
-
-
-@dataclass(eq=False, kw_only=True, repr=False)
-class ReleaseTimeoutError(LifescopeError, TimeoutError):
-    """Raised when a release exceeds its limit and is cancelled; the others still run.
-
-    Attributes:
-        provider: The provider, with its place.
-        seconds: The limit.
-        stood_at: The line of users' code at which the release was waiting.
-    """
-
-    provider: str
-    seconds: float
-    stood_at: str
-
-    def __str__(self) -> str:
-        return (
-            f"{self.provider} was not released within {self.seconds:g} seconds and was "
-            f"cancelled; it stood at {self.stood_at}"
+    def _report(self) -> _text.Report:
+        return _text.Report(
+            f"{self.provider} was interrupted: a task that it runs has failed",
+            self._written(),
+            fixes=["see the error of that task, which comes out of the scope."],
         )
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class ServerClosedError(LifescopeError, RuntimeError):
+class ReleaseTimeoutError(LifescopeError, _OfProvider, TimeoutError, code="LS306"):
+    """Raised when a release exceeds its limit and is cancelled; the others still run.
+
+    Attributes:
+        provider: The provider.
+        place: Where it is written.
+        scope: Its scope.
+        seconds: The limit.
+        stood_at: The line of users' code at which the release was waiting.
+    """
+
+    seconds: float
+    stood_at: str
+
+    def _report(self) -> _text.Report:
+        return _text.Report(
+            f"{self.provider} was not released within {self.seconds:g} seconds",
+            self._written(),
+            lists=[("It was cancelled at:", [self.stood_at])],
+            fixes=["see whether what it waits for still runs.", "give it a longer stop_timeout."],
+        )
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class ServerClosedError(LifescopeError, RuntimeError, code="LS503"):
     """Raised when a server of `lifescope.server` is to start, and has been closed.
 
     Attributes:
@@ -225,10 +291,13 @@ class ServerClosedError(LifescopeError, RuntimeError):
 
     while_starting: bool
 
-    def __str__(self) -> str:
+    def _report(self) -> _text.Report:
         if self.while_starting:
-            return "the server was closed while it was starting; the start has been undone"
-        return "the server has been closed; a server starts once, and serve() makes another one"
+            title = "the server was closed while it was starting; the start has been undone"
+            return _text.Report(title)
+        return _text.Report(
+            "the server has been closed", fixes=["make another one with serve(): one starts once."]
+        )
 
 
 # The stub of ExceptionGroup is generic, the class itself is too: spelled once for both.
@@ -238,12 +307,17 @@ else:
     _Group = ExceptionGroup
 
 
-class ReleaseError(LifescopeError, _Group):
+class ReleaseError(LifescopeError, _Group, code="LS307"):
     """Raised when more than one release failed; every error is in `exceptions`.
 
     A release that fails alone raises its own error. A scope that ends with an error of its
     own raises that, with a note about each failed release.
     """
+
+    def _report(self) -> _text.Report:
+        # What they say is not repeated: it may have values in it, and the traceback shows it.
+        raised = [type(error).__qualname__ for error in self.exceptions]
+        return _text.Report(self.message, lists=[("Raised:", raised)])
 
     def derive(self, excs: Sequence[Exception], /) -> Self:  # type: ignore[override]
         """Keep the class when `except*` splits the group (PEP 654)."""

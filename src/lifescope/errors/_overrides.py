@@ -1,4 +1,4 @@
-"""Raised by `container.override`."""
+"""Raised by `container.override`, and by `lifescope.testing`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,19 @@ from dataclasses import dataclass
 from lifescope import _text
 from lifescope._model.keys import Key
 from lifescope._model.names import Place
-from lifescope._model.provider import Provider
+from lifescope._model.provider import Suggestion
 from lifescope.errors._base import LifescopeError
+from lifescope.errors._graph import close_to
 
-__all__ = ["LateOverrideError", "OverrideError", "UnknownOverrideError"]
+__all__ = [
+    "DuplicateOverrideError",
+    "MissingMemberError",
+    "OpenScopesError",
+    "OverrideError",
+    "UnknownMemberError",
+    "UnknownOverrideError",
+    "WrongMemberError",
+]
 
 
 class OverrideError(LifescopeError):
@@ -17,43 +26,122 @@ class OverrideError(LifescopeError):
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class UnknownOverrideError(OverrideError, LookupError):
+class UnknownOverrideError(OverrideError, LookupError, code="LS401"):
     """Raised when the key that is to be overridden has no provider.
 
     Attributes:
         key: The key.
-        suggestions: Providers whose keys are close to it.
+        suggestions: What is close to it, and how.
     """
 
     key: Key
-    suggestions: Sequence[Provider] = ()
+    suggestions: Sequence[Suggestion] = ()
 
-    def __str__(self) -> str:
-        return _text.join(
+    def _report(self) -> _text.Report:
+        close = [close_to(self.key, suggestion) for suggestion in self.suggestions]
+        return _text.Report(
             f"nothing provides {self.key}, so it cannot be overridden",
-            _text.bullets(
-                "Did you mean:", [f"{_text.keys(p)}, provided by {p}" for p in self.suggestions]
-            ),
+            lists=[("Close to it:", close)],
+            fixes=["override what is provided, under the key with which it is asked for."],
         )
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
-class LateOverrideError(OverrideError):
-    """Raised when a container is overridden while an app scope of it is open.
+class DuplicateOverrideError(OverrideError, ValueError, code="LS402"):
+    """Raised when one override has two replacements for one key.
 
     Attributes:
-        keys: The keys.
-        opened_at: Where the open app scope was opened, if that is known.
+        key: The key.
+        spelled: How it was written, each time.
     """
 
-    keys: Sequence[Key]
-    opened_at: Place | None = None
+    key: Key
+    spelled: Sequence[str]
 
-    def __str__(self) -> str:
-        opened = f" (opened at {self.opened_at})" if self.opened_at else ""
-        return (
-            f"{', '.join(map(str, self.keys))} cannot be overridden now: an app scope of this "
-            f"container is open{opened}\n\n"
-            f"  Override before the app starts: with container.override(...), TestClient(app) as "
-            f"client: ..."
+    def _report(self) -> _text.Report:
+        return _text.Report(
+            f"one override replaces {self.key} {len(self.spelled)} times",
+            lists=[("All of these are the same key:", self.spelled)],
+            fixes=["keep one of them, or nest two overrides: the inner one wins."],
+        )
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class MissingMemberError(LifescopeError, code="LS403"):
+    """Raised when a partial fake is asked for a member that it was not given.
+
+    It is no AttributeError, so that `hasattr` does not take the member for one that is not there.
+
+    Attributes:
+        member: `Mailer.close`, say.
+        made_at: Where the fake was made.
+    """
+
+    member: str
+    made_at: Place
+
+    def _report(self) -> _text.Report:
+        name = self.member.rpartition(".")[2]
+        return _text.Report(
+            f"{self.member} is not part of this fake, made at {self.made_at}",
+            fixes=[f"give it one: partial(..., {name}=...)."],
+        )
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class UnknownMemberError(LifescopeError, TypeError, code="LS404"):
+    """Raised when a partial fake is given a member that its class does not have.
+
+    Attributes:
+        member: `Mailer.sent`, say.
+        close: The names that are like it.
+    """
+
+    member: str
+    close: Sequence[str] = ()
+
+    def _report(self) -> _text.Report:
+        cls, _, name = self.member.rpartition(".")
+        return _text.Report(
+            f"{cls} has no member {name}, so a fake of it cannot have one",
+            lists=[("Close to it:", self.close)],
+            fixes=["fake a member that the class has: the others are never asked for."],
+        )
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class WrongMemberError(LifescopeError, TypeError, code="LS405"):
+    """Raised when what a partial fake is given for a method cannot be called as the method is.
+
+    Attributes:
+        member: `Mailer.send(to, text)`, say: what it stands for.
+        given: What it was given.
+    """
+
+    member: str
+    given: str
+
+    def _report(self) -> _text.Report:
+        return _text.Report(
+            f"{self.given} cannot be called as {self.member} is",
+            fixes=["take the same parameters, without self; or (*args, **kwargs)."],
+        )
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class OpenScopesError(LifescopeError, AssertionError, code="LS406"):
+    """Raised by `lifescope.testing.assert_no_open_scopes` when scopes are open.
+
+    Attributes:
+        scopes: Each of them, with where it was opened, or what it serves.
+    """
+
+    scopes: Sequence[str]
+
+    def _report(self) -> _text.Report:
+        count = len(self.scopes)
+        return _text.Report(
+            "a scope is still open" if count == 1 else f"{count} scopes are still open",
+            lists=[("Not closed yet:", self.scopes)],
+            fixes=["open scopes with async with, and wait for the tasks that do."],
         )

@@ -18,12 +18,15 @@ from lifescope.render._records import Drawing, Kind, Lane, Need, Node, State
 __all__ = ["draw_up"]
 
 
-def draw_up(graph: Graph, entries: Sequence[Entry] = ()) -> Drawing:
+def draw_up(
+    graph: Graph, entries: Sequence[Entry] = (), *, below: Provider | None = None
+) -> Drawing:
     """The drawing of *graph*; of one with problems, only these and what they affect.
 
     Args:
         graph: What to draw.
         entries: The functions that it is used by: endpoints, jobs, the app factory.
+        below: Only this provider, and what it needs.
     """
     reading = Reading(graph, entries)
     failures = Failures(reading, graph.problems)
@@ -33,7 +36,9 @@ def draw_up(graph: Graph, entries: Sequence[Entry] = ()) -> Drawing:
     has_failed = any(node.state is not State.FINE for node in nodes.values())
     if has_failed:
         nodes, needs = _pruned(nodes, needs)
-    orders: _Orders = {} if has_failed else drawer.orders()
+    elif below is not None:
+        nodes, needs = _below(drawer.ids[below], nodes, needs)
+    orders: _Orders = {} if has_failed or below is not None else drawer.orders()
     needed_by = _turned(needs)
     return Drawing(
         lanes=tuple(_lanes(graph, nodes, orders)),
@@ -193,6 +198,19 @@ def _pruned(nodes: Mapping[str, Node], needs: _Needs) -> tuple[dict[str, Node], 
     kept = {ident: node for ident, node in nodes.items() if node.state is not State.FINE}
     left = {i: tuple(n for n in needs[i] if n.state is not State.FINE) for i in kept}
     return kept, left
+
+
+def _below(
+    top: str, nodes: Mapping[str, Node], needs: _Needs
+) -> tuple[dict[str, Node], dict[str, tuple[Need, ...]]]:
+    """The node *top*, and what it needs, in however many steps."""
+    reached = {top: None}
+    waiting = [top]
+    while waiting:
+        targets = [need.target for need in needs[waiting.pop()] if need.target is not None]
+        waiting += [target for target in targets if target not in reached]
+        reached |= dict.fromkeys(targets)
+    return {i: nodes[i] for i in reached}, {i: needs[i] for i in reached}
 
 
 def _turned(needs: _Needs) -> dict[str, tuple[Need, ...]]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from lifescope import errors
 from lifescope._model.names import Place
+from lifescope._model.provider import Entry, Provider
+from lifescope._text import ROUTE
 from lifescope.render._reading import Gap, Reading, Subject
 from lifescope.render._records import State
 
@@ -21,8 +23,9 @@ class Failures:
         self._reading = reading
         self._problems: dict[Subject, dict[int, str]] = {}
         self._by_name: dict[_Name, list[Subject]] = {}
-        for provider in reading.providers():
-            self._by_name.setdefault((provider.name, provider.place), []).append(provider)
+        for subject in reading.pulls:
+            if isinstance(subject, Provider | Entry):
+                self._by_name.setdefault((subject.name, subject.place), []).append(subject)
         spreading: dict[Subject, None] = {}
         for number, problem in enumerate(problems):
             spreading |= dict.fromkeys(self._mark(number, problem))
@@ -91,8 +94,9 @@ def _names_of(subject: Any) -> list[_Name]:
 
 def _named_by(problem: Any) -> Iterator[_Name]:
     """What a problem names as its cause: providers, the links of its chain, or itself."""
-    several = [*getattr(problem, "providers", ()), *getattr(problem, "chain", ())]
+    links = [link for link in getattr(problem, "chain", ()) if link.scope != ROUTE]
+    several = [*getattr(problem, "providers", ()), *links]
     singles = [getattr(problem, name, None) for name in ("provider", "outer", "inner")]
-    named = [*several, *(single for single in singles if single is not None)]
+    named = [*several, *(single for single in singles if hasattr(single, "place"))]
     for each in named or [problem]:
         yield getattr(each, "name", type(problem).__name__), getattr(each, "place", None)

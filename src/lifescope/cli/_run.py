@@ -1,59 +1,25 @@
-"""The command line: `lifescope run module:app`."""
+"""`lifescope run module:app`: serve an app with uvicorn, inside its lifespan."""
 
 import argparse
 import asyncio
 import copy
-import importlib
 import logging
-import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from lifescope import ServerClosedError
+from lifescope.cli._codes import CRASHED, NOT_STARTED, WRONG_USE
+from lifescope.cli._loading import find_here, load, load_app
+from lifescope.cli._terminal import say
 
-__all__ = ["main"]
-
-CRASHED = 1
-"""The exit code when the app has crashed, or has not stopped in good order."""
-
-WRONG_USE = 2
-"""The exit code when the command line is wrong; argparse's is the same."""
-
-NOT_STARTED = 3
-"""The exit code when the app did not start; uvicorn's is the same."""
-
-INTERRUPTED = 130
-"""The exit code after a Ctrl-C that no server has taken notice of; that of shells."""
+__all__ = ["add_to"]
 
 _LEVELS = ("critical", "error", "warning", "info", "debug", "trace")
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line, and exit with its code.
-
-    Args:
-        arguments: By default those of the process.
-
-    Raises:
-        SystemExit: In any case: 0, or why not.
-    """
-    parser = argparse.ArgumentParser(
-        prog="lifescope", description="Dependency injection with lifespan scopes."
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_run(commands)
-    options = parser.parse_args(arguments)
-    try:
-        sys.exit(options.command(options))
-    except KeyboardInterrupt:  # before the server, or more often than it takes notice of
-        sys.exit(INTERRUPTED)
-
-
-# --- run ------------------------------------------------------------------------------------
-
-
-def _add_run(commands: Any) -> None:
+def add_to(commands: Any) -> None:
+    """Add the command to the parser."""
     run = commands.add_parser(
         "run",
         help="serve an app with uvicorn, inside its lifespan",
@@ -69,7 +35,7 @@ def _add_run(commands: Any) -> None:
     run.add_argument("--log-level", choices=_LEVELS, default="info", help="default: %(default)s")
     run.add_argument("--workers", type=_count, default=1, help="processes; uvicorn starts them")
     run.add_argument("--reload", action="store_true", help="start anew when a file changes")
-    run.set_defaults(command=_run)
+    run.set_defaults(command=_run, refused=NOT_STARTED)
 
 
 def _count(text: str) -> int:
@@ -83,25 +49,12 @@ def _run(options: argparse.Namespace) -> int:
     try:
         from lifescope.server import serve
     except ImportError as error:  # it says what to install
-        _say(str(error))
+        say(str(error))
         return WRONG_USE
-    sys.path.insert(0, options.app_dir)
+    find_here(options.app_dir)
     if options.reload or options.workers > 1:
         return _run_processes(options)
-    try:
-        app = _load(options.app)
-    except _WrongNameError as error:
-        _say(str(error))
-        return WRONG_USE
-    except Exception:
-        traceback.print_exc()
-        _say(f'the module of "{options.app}" cannot be imported')
-        return NOT_STARTED
-    return _run_here(serve, app, options)
-
-
-def _say(text: str) -> None:
-    print(f"lifescope: {text}", file=sys.stderr, flush=True)  # noqa: T201
+    return _run_here(serve, load(options.app, load_app), options)
 
 
 def _run_here(serve: Callable[..., Any], app: Any, options: argparse.Namespace) -> int:
@@ -133,14 +86,14 @@ async def _serve(serve: Callable[..., Any], app: Any, options: argparse.Namespac
         return 0
     except Exception:
         traceback.print_exc()
-        _say("the app has not started")
+        say("the app has not started")
         return NOT_STARTED
-    _say(f"serving on {server.url}")
+    say(f"serving on {server.url}")
     try:
         await server.wait_closed()
     except Exception:
         traceback.print_exc()
-        _say("the app has crashed, or has not stopped in good order")
+        say("the app has crashed, or has not stopped in good order")
         return CRASHED
     return 0
 
@@ -162,41 +115,3 @@ def _run_processes(options: argparse.Namespace) -> int:
         lifespan="on",
     )
     return 0
-
-
-# --- module:app -----------------------------------------------------------------------------
-
-
-class _WrongNameError(Exception):
-    """The user has named no app."""
-
-
-def _load(name: str) -> Any:
-    """The object that `module:app` names."""
-    module_name, colon, attribute = name.partition(":")
-    if not (module_name and colon and attribute):
-        raise _WrongNameError(f'"{name}" is not of the form module:app, such as shop:app')
-    found: Any = _import(module_name)
-    for part in attribute.split("."):
-        if not hasattr(found, part):
-            raise _WrongNameError(f'the module "{module_name}" has no "{attribute}"')
-        found = getattr(found, part)
-    if not callable(found):
-        kind = type(found).__name__
-        hint = "; container.asgi() makes one of it" if kind == "Container" else ""
-        raise _WrongNameError(f'"{name}" is no ASGI app, but an object of type {kind}{hint}')
-    return found
-
-
-def _import(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise  # the module is there, and imports one that is not
-        hint = ""
-        if name.endswith(".py") or "/" in name:
-            hint = "; write dots instead of slashes, and no .py"
-        raise _WrongNameError(
-            f'there is no module "{name}"; --app-dir says where it is found{hint}'
-        ) from None

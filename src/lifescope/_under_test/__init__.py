@@ -1,0 +1,1 @@
+"""What `lifescope.pytest_plugin` is made of; imported when a fixture of it is first used."""
