@@ -24,6 +24,8 @@ from _steps import CACHE, ROOT, Reporter, Step, stop_on_sigterm
 _TYPED = ("src", "tests/typing", "examples", "scripts")
 # One more than there are processors, because downloads and other processes are waited for.
 _AT_ONCE = (os.cpu_count() or 1) + 1
+# For tests that wait for nothing: each worker first collects all of them.
+_BUSY = ("-n", str(os.cpu_count() or 1))
 # What meets other packages: run with the oldest versions of them, too.
 _FRAMEWORKS = ("tests/integrations", "tests/frameworks", "examples/fastapi_docs")
 
@@ -127,8 +129,8 @@ def tests(folders: Iterable[str], options: list[str], counts: Counts) -> Callabl
         present = [folder for folder in folders if (ROOT / folder).is_dir()]
         if any((ROOT / option.partition("::")[0]).exists() for option in options):
             present = []  # the caller has said which
-        # loadgroup: the tests that share a server process are run by one worker.
-        workers = ("-n", str(_AT_ONCE), "--dist", "loadgroup")
+        # By file, so that what the tests of a module share, such as a server, is made once.
+        workers = ("-n", str(_AT_ONCE), "--dist", "loadfile")
         pytest = (environment.python, "-m", "pytest", *workers, f"--junitxml={report}")
         worked = step.run(*pytest, *options, *present)
         run_counts = _read_counts(report)
@@ -162,7 +164,8 @@ def all_jobs(main: Interpreter, pytest_options: list[str], counts: Counts) -> li
     full = Recipe("wheel-full", main, ("oldest",))
     oldest = Recipe("oldest", main, ("oldest",), editable=True, oldest=True)
     everything = tests(("tests", "examples"), pytest_options, counts)
-    frameworks = tests(_FRAMEWORKS, ["-k", "not uvloop and not trio", *pytest_options], counts)
+    asyncio = [*_BUSY, "-k", "not uvloop and not trio"]
+    frameworks = tests(_FRAMEWORKS, [*asyncio, *pytest_options], counts)
     found = other_interpreters(main)
     others = [
         Job(
@@ -189,20 +192,21 @@ def all_jobs(main: Interpreter, pytest_options: list[str], counts: Counts) -> li
 def _less(*, is_newest: bool) -> list[str]:
     """What the other interpreters leave out, so that the run stays below a quarter of an hour.
 
-    Servers, databases, browsers, larger examples and uvloop take most of the time, and differ
-    little from one interpreter to the next. The newest runs plain asyncio and trio. The others
-    run eager tasks only, and not what draws or goes through many graphs and processes.
+    Servers, databases, drawings and uvloop take most of the time, and differ little from one
+    interpreter to the next. The newest runs plain asyncio and trio; the others run eager tasks
+    only, and not what goes through many graphs and processes.
     """
-    left_out = ["servers", "outcomes", "frameworks", "browser", "test_layering.py"]
+    left_out = ["servers", "outcomes", "frameworks", "browser", "render", "test_layering.py"]
     # Texts, and what needs the packages of the examples.
     left_out += ["cli", "pages", "pytest_plugin", "texts", "broken"]
     loops = ["uvloop", "eager"]
     if not is_newest:
-        left_out += ["server", "property", "render"]
+        left_out += ["server", "property"]
         loops = ["uvloop", "asyncio", "trio"]
     # Only as a part of the brackets at the end of a name, which "test_eager_start" has not.
     parts = " and ".join(f"not {loop}{end}" for loop in loops for end in "]-")
-    return [*(f"--ignore=tests/{name}" for name in left_out), "-k", parts]
+    ignored = [f"--ignore=tests/{name}" for name in left_out]
+    return [*_BUSY, *ignored, "-k", parts]
 
 
 def run_jobs(jobs: list[Job], reporter: Reporter, *, at_once: int) -> None:

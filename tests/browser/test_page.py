@@ -12,8 +12,6 @@ from lifescope import Container, Lazy, provider, supplied
 from notes.app import container as notes
 from render import graphs
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 SCHEMES = ["light", "dark"]
 SIZES = [(1280, 900), (390, 800)]
 

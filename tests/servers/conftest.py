@@ -11,22 +11,8 @@ import pytest
 
 from servers.harness import AS_IT_IS, Kind, Scenario, Server, running, started
 
-FOLDER = Path(__file__).parent
-
 if sys.platform == "win32":  # no SIGTERM, no process groups
     collect_ignore_glob = ["test_*.py"]
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup`, tests that share a server are run by one worker of xdist."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        used = getattr(item, "callspec", None)
-        for fixture in ("server", "failed", "stop", "crash"):
-            if item.path.parent == FOLDER and used is not None and fixture in used.params:
-                group = f"{item.path.stem} {fixture} {used.params[fixture].name}"
-                item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="module")
