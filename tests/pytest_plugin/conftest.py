@@ -5,7 +5,7 @@ from pytest_plugin.projects import FLAVOURS, Flavour, Project
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """A project to be tested by pytest, with an app in `shop.py`."""
+    """A project to be tested by pytest, with an app in `kiosk.py`."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     return Project(pytester)
 

@@ -5,7 +5,8 @@ import importlib.util
 
 import pytest
 
-SHOP = '''
+# Its name is that of no example: their modules stay imported in a process that runs both.
+KIOSK = '''
 """An app that notes what it makes and releases; its providers hold task groups and the like."""
 
 from collections.abc import AsyncIterator
@@ -173,8 +174,8 @@ class Project:
     def __init__(self, pytester: pytest.Pytester) -> None:
         self._pytester = pytester
         self._plugins = list(ASYNC_PLUGINS)
-        self.files(shop=SHOP)
-        self.ini("lifescope_app = shop:app")
+        self.files(kiosk=KIOSK)
+        self.ini("lifescope_app = kiosk:app")
 
     def ini(self, *lines: str) -> None:
         """Configure pytest: these lines, and that every warning is an error."""

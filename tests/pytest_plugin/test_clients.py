@@ -27,7 +27,7 @@ def test_sync(project: Project) -> None:
         """
     )
     project.plugins()
-    project.ini("lifescope_app = shop:app")
+    project.ini("lifescope_app = kiosk:app")
     project.run().assert_outcomes(passed=2)
     assert project.log.count("start engine") == project.log.count("end engine") == 2
 
@@ -115,7 +115,7 @@ def test_the_app_as_a_fixture(project: Project) -> None:
     project.conftest(
         """
         import pytest
-        from shop import app
+        from kiosk import app
 
         @pytest.fixture(scope="session")
         def lifescope_app():
@@ -130,10 +130,10 @@ def test_the_container(project: Project) -> None:
     """`lifescope_container` is the one that the app was made from."""
     project.files(
         test_it="""
-        import shop
+        import kiosk
 
         def test_it(lifescope_container):
-            assert lifescope_container is shop.container
+            assert lifescope_container is kiosk.container
         """
     )
     project.run().assert_outcomes(passed=1)
@@ -142,17 +142,17 @@ def test_the_container(project: Project) -> None:
 
 def test_a_container_alone(project: Project, flavour: Flavour) -> None:
     """A library without an app has its container under test: scopes and keys, but no client."""
-    project.ini("lifescope_app = shop:container")
+    project.ini("lifescope_app = kiosk:container")
     project.files(
         test_it=f"""
         import pytest
-        import shop
+        import kiosk
 
         pytestmark = {flavour.mark}
 
         async def test_it(lifescope_scope, lifescope_container):
-            assert lifescope_container is shop.container
-            assert (await lifescope_scope.get(shop.Orders)).mailer.send() == "real"
+            assert lifescope_container is kiosk.container
+            assert (await lifescope_scope.get(kiosk.Orders)).mailer.send() == "real"
 
         async def test_client(lifescope_async_client):
             "It cannot be."
@@ -175,7 +175,7 @@ def test_no_app_is_named(project: Project) -> None:
 
 def test_what_is_no_root(project: Project) -> None:
     """An app that is not what `container.asgi()` returns is refused by its type."""
-    project.ini("lifescope_app = shop:create_app")
+    project.ini("lifescope_app = kiosk:create_app")
     project.files(test_it=SYNC)
     result = project.run()
     result.assert_outcomes(errors=1)
@@ -185,7 +185,7 @@ def test_what_is_no_root(project: Project) -> None:
 def test_async_tests_without_a_plugin(project: Project) -> None:
     """Async fixtures say that they need a plugin for async tests."""
     project.plugins("anyio.pytest_plugin")
-    project.ini("lifescope_app = shop:app")
+    project.ini("lifescope_app = kiosk:app")
     project.files(
         test_it="""
         def test_it(lifescope_async_client):

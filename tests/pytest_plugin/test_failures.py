@@ -6,7 +6,7 @@ from pytest_plugin.projects import Flavour, Project
 
 BROKEN = """
     import pytest
-    import shop
+    import kiosk
     from collections.abc import AsyncIterator
     from lifescope import Container, provider
     from lifescope.pytest_plugin import lifescope_fixture
@@ -102,7 +102,7 @@ def test_a_crash(project: Project, flavour: Flavour) -> None:
         test_it=f"""
         import anyio
         import pytest
-        import shop
+        import kiosk
         from collections.abc import AsyncIterator
         from lifescope import Container, provider
 
@@ -155,11 +155,11 @@ def test_getfixturevalue_in_an_async_test(project: Project, flavour: Flavour) ->
     project.files(
         test_it=f"""
         import pytest
-        import shop
+        import kiosk
         from lifescope.pytest_plugin import lifescope_fixture
 
         pytestmark = {flavour.mark}
-        session = lifescope_fixture(shop.Session)
+        session = lifescope_fixture(kiosk.Session)
 
         async def test_it(request, lifescope_scope):
             with pytest.raises(RuntimeError, match="have to be parameters"):

@@ -4,7 +4,7 @@ import pytest
 
 from pytest_plugin.projects import HAS_PYTEST_ASYNCIO, Flavour, Project
 
-LONG = ["lifescope_app = shop:app", "lifescope_run_per = session"]
+LONG = ["lifescope_app = kiosk:app", "lifescope_run_per = session"]
 if HAS_PYTEST_ASYNCIO:
     LONG.append("asyncio_default_test_loop_scope = session")
 
@@ -14,14 +14,14 @@ def test_sync(project: Project) -> None:
     project.ini(*LONG)
     project.files(
         test_it="""
-        import shop
+        import kiosk
 
         def test_before(lifescope_client):
             assert lifescope_client.get("/mail").text == "real"
 
         def test_it(lifescope_client, lifescope_override):
-            fake = shop.FakeMailer()
-            assert lifescope_override(shop.Mailer, fake) is fake
+            fake = kiosk.FakeMailer()
+            assert lifescope_override(kiosk.Mailer, fake) is fake
             assert lifescope_client.get("/mail").text == "fake"
 
         def test_after(lifescope_client):
@@ -38,20 +38,20 @@ def test_async(project: Project, flavour: Flavour) -> None:
     project.files(
         test_it=f"""
         import pytest
-        import shop
+        import kiosk
         from lifescope import current_scope
 
         pytestmark = {flavour.mark}
 
         async def test_it(lifescope_override, lifescope_async_client, lifescope_scope):
-            lifescope_override(shop.Mailer, shop.FakeMailer())
+            lifescope_override(kiosk.Mailer, kiosk.FakeMailer())
             assert (await lifescope_async_client.get("/mail")).text == "fake"
-            assert (await lifescope_scope.get(shop.Orders)).mailer.send() == "fake"
-            assert (await current_scope().get(shop.Orders)).mailer.send() == "fake"
+            assert (await lifescope_scope.get(kiosk.Orders)).mailer.send() == "fake"
+            assert (await current_scope().get(kiosk.Orders)).mailer.send() == "fake"
 
         async def test_after(lifescope_async_client, lifescope_scope):
             assert (await lifescope_async_client.get("/mail")).text == "real"
-            assert (await lifescope_scope.get(shop.Orders)).mailer.send() == "real"
+            assert (await lifescope_scope.get(kiosk.Orders)).mailer.send() == "real"
         """
     )
     project.run(*flavour.options).assert_outcomes(passed=2)
@@ -65,7 +65,7 @@ def test_in_a_fixture(project: Project, flavour: Flavour, order: str) -> None:
     project.files(
         test_it=f"""
         import pytest
-        import shop
+        import kiosk
         from lifescope import current_scope
         from lifescope.pytest_plugin import lifescope_fixture
 
@@ -73,17 +73,17 @@ def test_in_a_fixture(project: Project, flavour: Flavour, order: str) -> None:
 
         @pytest.fixture
         def fake(lifescope_override):
-            return lifescope_override(shop.Mailer, shop.FakeMailer())
+            return lifescope_override(kiosk.Mailer, kiosk.FakeMailer())
 
         @pytest.fixture
         def session(lifescope_scope):
             return lifescope_scope
 
-        orders = lifescope_fixture(shop.Orders)
+        orders = lifescope_fixture(kiosk.Orders)
 
         async def test_it({order}, orders, lifescope_async_client):
             assert orders.mailer is fake
-            assert (await current_scope().get(shop.Orders)) is orders
+            assert (await current_scope().get(kiosk.Orders)) is orders
             assert (await lifescope_async_client.get("/mail")).text == "fake"
 
         async def test_after(orders):
@@ -100,31 +100,31 @@ def test_what_is_made_for_an_override_ends_with_it(project: Project, flavour: Fl
         test_it=f"""
         import anyio
         import pytest
-        import shop
+        import kiosk
         from collections.abc import AsyncIterator
         from lifescope import provider
         from lifescope.pytest_plugin import lifescope_fixture
 
         pytestmark = {flavour.mark}
-        orders = lifescope_fixture(shop.Orders)
+        orders = lifescope_fixture(kiosk.Orders)
 
         @provider(scope="app")
-        async def fake_mailer() -> AsyncIterator[shop.Mailer]:
+        async def fake_mailer() -> AsyncIterator[kiosk.Mailer]:
             async with anyio.create_task_group():
-                shop.note("start fake")
-                yield shop.FakeMailer()
+                kiosk.note("start fake")
+                yield kiosk.FakeMailer()
                 await anyio.lowlevel.checkpoint()
-                shop.note("end fake")
+                kiosk.note("end fake")
 
         @pytest.fixture(autouse=True)
         def fake(lifescope_override):
-            return lifescope_override(shop.Mailer, fake_mailer)
+            return lifescope_override(kiosk.Mailer, fake_mailer)
 
         async def test_a(orders):
             assert orders.mailer.send() == "fake"
 
         async def test_b(lifescope_async_client):
-            shop.note("second test")
+            kiosk.note("second test")
         """
     )
     project.run(*flavour.options).assert_outcomes(passed=2)
@@ -148,24 +148,24 @@ def test_the_scope_of_the_test_ends_before_the_override(project: Project, flavou
     project.files(
         test_it=f"""
         import pytest
-        import shop
+        import kiosk
         from collections.abc import AsyncIterator
         from lifescope import provider
 
         pytestmark = {flavour.mark}
 
         @provider(scope="app")
-        async def fake_mailer() -> AsyncIterator[shop.Mailer]:
-            yield shop.FakeMailer()
-            shop.note("end fake")
+        async def fake_mailer() -> AsyncIterator[kiosk.Mailer]:
+            yield kiosk.FakeMailer()
+            kiosk.note("end fake")
 
         async def test_a(lifescope_override, lifescope_scope):
-            lifescope_override(shop.Mailer, fake_mailer)
-            await lifescope_scope.get(shop.Orders)
+            lifescope_override(kiosk.Mailer, fake_mailer)
+            await lifescope_scope.get(kiosk.Orders)
 
         async def test_b(lifescope_scope, lifescope_override):
-            lifescope_override(shop.Mailer, fake_mailer)
-            await lifescope_scope.get(shop.Orders)
+            lifescope_override(kiosk.Mailer, fake_mailer)
+            await lifescope_scope.get(kiosk.Orders)
         """
     )
     project.run(*flavour.options).assert_outcomes(passed=2)
@@ -179,19 +179,19 @@ def test_a_release_of_an_override_that_fails(project: Project, flavour: Flavour)
     project.files(
         test_it=f"""
         import pytest
-        import shop
+        import kiosk
         from collections.abc import AsyncIterator
         from lifescope import provider
 
         pytestmark = {flavour.mark}
 
         @provider(scope="app")
-        async def fake_mailer() -> AsyncIterator[shop.Mailer]:
-            yield shop.FakeMailer()
+        async def fake_mailer() -> AsyncIterator[kiosk.Mailer]:
+            yield kiosk.FakeMailer()
             raise OSError("cannot end")
 
         async def test_a(lifescope_override, lifescope_async_client):
-            lifescope_override(shop.Mailer, fake_mailer)
+            lifescope_override(kiosk.Mailer, fake_mailer)
             assert (await lifescope_async_client.get("/mail")).text == "fake"
 
         async def test_b(lifescope_async_client):
@@ -207,17 +207,17 @@ def test_several(project: Project) -> None:
     """A mapping replaces several keys; of two overrides of one key, the later one wins."""
     project.files(
         test_it="""
-        import shop
+        import kiosk
         from lifescope.pytest_plugin import LifescopeOverride
 
-        class Silent(shop.Mailer):
+        class Silent(kiosk.Mailer):
             def send(self):
                 return "silent"
 
         def test_it(lifescope_client, lifescope_override: LifescopeOverride):
-            lifescope_override({shop.Mailer: shop.FakeMailer(), shop.Session: shop.Session()})
+            lifescope_override({kiosk.Mailer: kiosk.FakeMailer(), kiosk.Session: kiosk.Session()})
             assert lifescope_client.get("/mail").text == "fake"
-            lifescope_override(shop.Mailer, Silent())
+            lifescope_override(kiosk.Mailer, Silent())
             assert lifescope_client.get("/mail").text == "silent"
         """
     )
@@ -230,11 +230,11 @@ def test_before_the_start(project: Project) -> None:
     project.files(
         test_it="""
         import pytest
-        import shop
+        import kiosk
 
         @pytest.fixture
         def fake(lifescope_override):
-            return lifescope_override(shop.Mailer, shop.FakeMailer())
+            return lifescope_override(kiosk.Mailer, kiosk.FakeMailer())
 
         def test_it(fake, lifescope_client):
             assert lifescope_client.get("/mail").text == "fake"
@@ -249,10 +249,10 @@ def test_an_unknown_key(project: Project) -> None:
     project.ini(*LONG)
     project.files(
         test_it="""
-        import shop
+        import kiosk
 
         def test_a(lifescope_client, lifescope_override):
-            lifescope_override(shop.FakeMailer, shop.FakeMailer())
+            lifescope_override(kiosk.FakeMailer, kiosk.FakeMailer())
 
         def test_b(lifescope_client):
             assert lifescope_client.get("/mail").text == "real"
@@ -277,21 +277,21 @@ def test_keys_as_fixtures_before_anything_runs(project: Project, flavour: Flavou
     project.files(
         test_it=f"""
         import pytest
-        import shop
+        import kiosk
         from lifescope.pytest_plugin import lifescope_fixture
 
         pytestmark = {flavour.mark}
-        orders = lifescope_fixture(shop.Orders)
-        session = lifescope_fixture(shop.Session)
+        orders = lifescope_fixture(kiosk.Orders)
+        session = lifescope_fixture(kiosk.Session)
 
         @pytest.fixture(autouse=True, scope="class")
         def by_hand(lifescope_container):
-            with lifescope_container.override(shop.Session, shop.Session()):
+            with lifescope_container.override(kiosk.Session, kiosk.Session()):
                 yield
 
         @pytest.fixture
         def fake(lifescope_override):
-            return lifescope_override(shop.Mailer, shop.FakeMailer())
+            return lifescope_override(kiosk.Mailer, kiosk.FakeMailer())
 
         class TestFirst:
             async def test_a(self, fake, orders):
@@ -311,7 +311,7 @@ def test_keys_as_fixtures_before_anything_runs(project: Project, flavour: Flavou
 @pytest.mark.parametrize(
     "use",
     [
-        "await lifescope_scope.get(shop.Orders)",
+        "await lifescope_scope.get(kiosk.Orders)",
         "lifescope_scope.open()",
         "await lifescope_scope.call(lambda: None)",
         "orders",
@@ -334,22 +334,22 @@ def test_an_override_that_comes_too_late(project: Project, use: str) -> None:
     project.files(
         test_it=f"""
         import pytest
-        import shop
+        import kiosk
         from lifescope.pytest_plugin import lifescope_fixture
 
-        orders = lifescope_fixture(shop.Orders)
-        wide = lifescope_fixture(shop.Mailer, scope="session")
+        orders = lifescope_fixture(kiosk.Orders)
+        wide = lifescope_fixture(kiosk.Mailer, scope="session")
 
         @pytest.mark.anyio
         async def test_it(lifescope_scope, lifescope_async_client, lifescope_override{fixture}):
             {use}
             with pytest.raises(RuntimeError, match="Mailer is overridden too late"):
-                lifescope_override(shop.Mailer, shop.FakeMailer())
+                lifescope_override(kiosk.Mailer, kiosk.FakeMailer())
             assert (await lifescope_async_client.get("/mail")).text == "real"
 
         @pytest.mark.anyio
         async def test_after(lifescope_async_client, lifescope_override):
-            lifescope_override(shop.Mailer, shop.FakeMailer())
+            lifescope_override(kiosk.Mailer, kiosk.FakeMailer())
             assert (await lifescope_async_client.get("/mail")).text == "fake"
         """
     )
@@ -361,18 +361,18 @@ def test_an_override_of_something_else(project: Project, flavour: Flavour) -> No
     project.files(
         test_it=f"""
         import pytest
-        import shop
+        import kiosk
         from lifescope.pytest_plugin import lifescope_fixture
 
         pytestmark = {flavour.mark}
-        session = lifescope_fixture(shop.Session)
+        session = lifescope_fixture(kiosk.Session)
 
         async def test_it(session, lifescope_scope, lifescope_override, lifescope_async_client):
-            lifescope_override(shop.Mailer, shop.FakeMailer())
-            assert await lifescope_scope.get(shop.Session) is session
+            lifescope_override(kiosk.Mailer, kiosk.FakeMailer())
+            assert await lifescope_scope.get(kiosk.Session) is session
             assert (await lifescope_async_client.get("/mail")).text == "fake"
             with pytest.raises(RuntimeError, match="too late.*Orders, which needs it"):
-                await lifescope_scope.get(shop.Orders)
+                await lifescope_scope.get(kiosk.Orders)
         """
     )
     project.run(*flavour.options).assert_outcomes(passed=1)
@@ -388,11 +388,11 @@ def test_tasks_of_one_test(project: Project, flavour: Flavour) -> None:
         test_it=f"""
         import anyio
         import pytest
-        import shop
+        import kiosk
 
         pytestmark = {flavour.mark}
 
-        class Numbered(shop.Mailer):
+        class Numbered(kiosk.Mailer):
             def __init__(self, number):
                 self.number = number
 
@@ -404,7 +404,7 @@ def test_tasks_of_one_test(project: Project, flavour: Flavour) -> None:
             here = [anyio.Event() for _ in range(5)]
 
             async def body(number):
-                lifescope_override(shop.Mailer, Numbered(number), local=True)
+                lifescope_override(kiosk.Mailer, Numbered(number), local=True)
                 here[number].set()
                 for each in here:
                     await each.wait()
@@ -418,14 +418,14 @@ def test_tasks_of_one_test(project: Project, flavour: Flavour) -> None:
             assert (await lifescope_async_client.get("/mail")).text == "real"
 
         async def test_local(lifescope_async_client, lifescope_override, lifescope_scope):
-            lifescope_override(shop.Mailer, shop.FakeMailer(), local=True)
+            lifescope_override(kiosk.Mailer, kiosk.FakeMailer(), local=True)
             assert (await lifescope_async_client.get("/mail")).text == "fake"
-            assert (await lifescope_scope.get(shop.Orders)).mailer.send() == "fake"
+            assert (await lifescope_scope.get(kiosk.Orders)).mailer.send() == "fake"
 
         async def test_after(lifescope_async_client, lifescope_container):
             assert (await lifescope_async_client.get("/mail")).text == "real"
             async with lifescope_container.open() as scope:
-                assert (await scope.get(shop.Mailer)).send() == "real"
+                assert (await scope.get(kiosk.Mailer)).send() == "real"
         """
     )
     project.run(*flavour.options).assert_outcomes(passed=3)
@@ -439,9 +439,9 @@ def test_threads_of_one_test(project: Project) -> None:
         import threading
         from concurrent.futures import ThreadPoolExecutor
 
-        import shop
+        import kiosk
 
-        class Numbered(shop.Mailer):
+        class Numbered(kiosk.Mailer):
             def __init__(self, number):
                 self.number = number
 
@@ -452,7 +452,7 @@ def test_threads_of_one_test(project: Project) -> None:
             together = threading.Barrier(4, timeout=10)
 
             def body(number):
-                lifescope_override(shop.Mailer, Numbered(number), local=True)
+                lifescope_override(kiosk.Mailer, Numbered(number), local=True)
                 together.wait()
                 answer = lifescope_client.get("/mail").text
                 together.wait()
@@ -474,13 +474,13 @@ def test_local_in_a_fixture_of_an_async_test(project: Project, flavour: Flavour)
     project.files(
         test_it=f"""
         import pytest
-        import shop
+        import kiosk
 
         pytestmark = {flavour.mark}
 
         @pytest.fixture
         def fake(lifescope_override):
-            lifescope_override(shop.Mailer, shop.FakeMailer(), local=True)
+            lifescope_override(kiosk.Mailer, kiosk.FakeMailer(), local=True)
 
         async def test_it(fake):
             "It cannot be."

@@ -60,7 +60,7 @@ def test_a_project_that_does_not_use_it(project: Project) -> None:
 
 def test_the_order_of_tests_stays(project: Project) -> None:
     """Tests with and without an app that runs for the session stay in their order."""
-    project.ini("lifescope_app = shop:app", "lifescope_run_per = session")
+    project.ini("lifescope_app = kiosk:app", "lifescope_run_per = session")
     project.files(
         test_it="""
         def test_a(lifescope_client): pass
@@ -78,10 +78,10 @@ def test_fixtures_are_documented(project: Project) -> None:
     """`pytest --fixtures` tells what there is, and nothing that is for inner use."""
     project.files(
         test_it="""
-        import shop
+        import kiosk
         from lifescope.pytest_plugin import lifescope_fixture
 
-        orders = lifescope_fixture(shop.Orders)
+        orders = lifescope_fixture(kiosk.Orders)
         """
     )
     result = project.run("--fixtures")

@@ -7,13 +7,13 @@ import pytest
 from pytest_plugin.projects import Project
 
 TESTS = """
-    import shop
+    import kiosk
 
     def test_mail(lifescope_client):
         assert lifescope_client.get("/mail").text == "real"
 
     def test_fake(lifescope_client, lifescope_override):
-        lifescope_override(shop.Mailer, shop.FakeMailer())
+        lifescope_override(kiosk.Mailer, kiosk.FakeMailer())
         assert lifescope_client.get("/mail").text == "fake"
 """
 
@@ -25,13 +25,13 @@ def test_setup_show(project: Project) -> None:
     result.assert_outcomes(passed=1, deselected=1)
     result.stdout.fnmatch_lines(
         [
-            "    app: Engine acquired  engine() (shop.py:*)",
-            "    app: Mailer acquired  mailer() (shop.py:*)",
+            "    app: Engine acquired  engine() (kiosk.py:*)",
+            "    app: Mailer acquired  mailer() (kiosk.py:*)",
             "*SETUP    F lifescope_client *",
-            "    request: Session acquired  session() (shop.py:*)*",
-            "    request: Orders acquired  Orders (shop.py:*)",
-            "    request: Session released  session() (shop.py:*)*",
-            "    app: Engine released  engine() (shop.py:*)",
+            "    request: Session acquired  session() (kiosk.py:*)*",
+            "    request: Orders acquired  Orders (kiosk.py:*)",
+            "    request: Session released  session() (kiosk.py:*)*",
+            "    app: Engine released  engine() (kiosk.py:*)",
         ]
     )
 
@@ -41,15 +41,15 @@ def test_setup_show_of_what_fails(project: Project) -> None:
     project.files(
         test_it="""
         import pytest
-        import shop
+        import kiosk
         from lifescope import provider
 
         @provider(scope="app")
-        def broken() -> shop.Mailer:
+        def broken() -> kiosk.Mailer:
             raise OSError("secret")
 
         def test_it(lifescope_client, lifescope_override):
-            lifescope_override(shop.Mailer, broken)
+            lifescope_override(kiosk.Mailer, broken)
             with pytest.raises(OSError):
                 lifescope_client.get("/mail")
         """
@@ -59,7 +59,7 @@ def test_setup_show_of_what_fails(project: Project) -> None:
     result.stdout.fnmatch_lines(
         [
             "    app: Mailer failed: OSError  broken() (test_it.py:*)",
-            "    request: Session released, told of OSError  session() (shop.py:*)*",
+            "    request: Session released, told of OSError  session() (kiosk.py:*)*",
         ]
     )
     result.stdout.no_fnmatch_line("*secret*")
@@ -83,7 +83,7 @@ def test_unused(project: Project) -> None:
         [
             "*= providers that no test has used =*",
             "4 of 5 providers used (80 %)",
-            "  unused: work() (shop.py:*)",
+            "  unused: work() (kiosk.py:*)",
         ],
         consecutive=True,
     )
@@ -95,19 +95,19 @@ def test_an_override_is_no_use(project: Project) -> None:
     project.conftest(
         """
         import pytest
-        import shop
+        import kiosk
 
         @pytest.fixture
         def lifescope_replacements():
-            return {shop.Mailer: shop.FakeMailer()}
+            return {kiosk.Mailer: kiosk.FakeMailer()}
         """
     )
     result = project.run("--lifescope-unused", "-k", "fake")
     result.stdout.fnmatch_lines(
         [
             "3 of 5 providers used (60 %)",
-            "  unused: mailer() (shop.py:*)",
-            "  unused: work() (shop.py:*)",
+            "  unused: mailer() (kiosk.py:*)",
+            "  unused: work() (kiosk.py:*)",
         ]
     )
 
@@ -125,17 +125,17 @@ def test_xdist(project: Project, per: str) -> None:
     """Workers of pytest-xdist have an app each; what they have used is reported together."""
     assert importlib.util.find_spec("xdist") is not None
     project.plugins("xdist.plugin")
-    project.ini("lifescope_app = shop:app", f"lifescope_run_per = {per}")
+    project.ini("lifescope_app = kiosk:app", f"lifescope_run_per = {per}")
     project.files(
         test_a=TESTS,
         test_b="""
-        import shop
+        import kiosk
         from lifescope.pytest_plugin import lifescope_fixture
 
-        work = lifescope_fixture(shop.Work)
+        work = lifescope_fixture(kiosk.Work)
 
         def test_work(work):
-            assert type(work) is shop.Work
+            assert type(work) is kiosk.Work
         """,
     )
     result = project.run("-n2", "--dist=loadfile", "--lifescope-unused", in_process=False)

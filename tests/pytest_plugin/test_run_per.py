@@ -29,7 +29,7 @@ def starts(project: Project) -> int:
 @pytest.mark.parametrize("scope", list(STARTS))
 def test_sync(project: Project, scope: str) -> None:
     """`lifescope_run_per` says how long one app lives; two of them never run at once."""
-    project.ini("lifescope_app = shop:app", f"lifescope_run_per = {scope}")
+    project.ini("lifescope_app = kiosk:app", f"lifescope_run_per = {scope}")
     project.files(test_one=TESTS, test_two=TESTS)
     project.run().assert_outcomes(passed=6)
     assert starts(project) == STARTS[scope]
@@ -39,7 +39,7 @@ def test_sync(project: Project, scope: str) -> None:
 def test_async(project: Project, flavour: Flavour, scope: str) -> None:
     """The same for async tests, where the event loop lives as long: fixtures of any task (G5)."""
     loops = [f"asyncio_default_test_loop_scope = {scope}"] if HAS_PYTEST_ASYNCIO else []
-    project.ini("lifescope_app = shop:app", f"lifescope_run_per = {scope}", *loops)
+    project.ini("lifescope_app = kiosk:app", f"lifescope_run_per = {scope}", *loops)
     tests = TESTS.replace(" def ", " async def ").replace("lifescope_client", "client")
     tests = tests.replace('client.get("/mail")', '(await client.get("/mail"))')
     head = f"""
@@ -58,7 +58,7 @@ def test_async(project: Project, flavour: Flavour, scope: str) -> None:
 
 def test_an_unknown_scope(project: Project) -> None:
     """A scope that pytest has not is refused before anything runs."""
-    project.ini("lifescope_app = shop:app", "lifescope_run_per = request")
+    project.ini("lifescope_app = kiosk:app", "lifescope_run_per = request")
     project.files(test_one=TESTS)
     result = project.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -68,7 +68,7 @@ def test_an_unknown_scope(project: Project) -> None:
 @pytest.mark.parametrize("plugin", ["anyio", *(["asyncio"] if HAS_PYTEST_ASYNCIO else [])])
 def test_an_event_loop_that_ends_before_the_app(project: Project, plugin: str) -> None:
     """Where the event loop is narrower than the app, the error says what to set."""
-    project.ini("lifescope_app = shop:app", "lifescope_run_per = session")
+    project.ini("lifescope_app = kiosk:app", "lifescope_run_per = session")
     project.files(
         test_it=f"""
         import pytest
@@ -91,7 +91,7 @@ def test_an_event_loop_that_ends_before_the_app(project: Project, plugin: str) -
 def test_sync_and_async_tests_in_turns(project: Project, flavour: Flavour) -> None:
     """Each of the two kinds has an app of its own, however they alternate."""
     loops = ["asyncio_default_test_loop_scope = session"] if HAS_PYTEST_ASYNCIO else []
-    project.ini("lifescope_app = shop:app", "lifescope_run_per = session", *loops)
+    project.ini("lifescope_app = kiosk:app", "lifescope_run_per = session", *loops)
     mark = "pytest.mark.anyio" if flavour.mark.endswith("anyio") else flavour.mark
     project.files(
         test_it=f"""
@@ -125,7 +125,7 @@ def test_sync_and_async_tests_in_turns(project: Project, flavour: Flavour) -> No
 
 def test_a_module_with_an_app_of_its_own(project: Project) -> None:
     """A module that overrides `lifescope_app` never gets the app that runs for the session."""
-    project.ini("lifescope_app = shop:app", "lifescope_run_per = session")
+    project.ini("lifescope_app = kiosk:app", "lifescope_run_per = session")
     project.files(
         test_a="""
         def test_a(lifescope_client):
@@ -165,7 +165,7 @@ def test_replacements_of_a_module(project: Project, scope: str) -> None:
 
     What is replaced is never made (I07), whichever module comes first.
     """
-    project.ini("lifescope_app = shop:app", f"lifescope_run_per = {scope}")
+    project.ini("lifescope_app = kiosk:app", f"lifescope_run_per = {scope}")
     real = """
     def test_real(lifescope_client):
         assert lifescope_client.get("/mail").text == "real"
@@ -174,11 +174,11 @@ def test_replacements_of_a_module(project: Project, scope: str) -> None:
         test_a=real,
         test_b="""
         import pytest
-        import shop
+        import kiosk
 
         @pytest.fixture(scope="session")
         def lifescope_replacements():
-            return {shop.Mailer: shop.FakeMailer()}
+            return {kiosk.Mailer: kiosk.FakeMailer()}
 
         def test_fake(lifescope_client):
             assert lifescope_client.get("/mail").text == "fake"
@@ -193,7 +193,7 @@ def test_replacements_of_a_module(project: Project, scope: str) -> None:
 
 def test_a_narrow_replacement_says_so(project: Project) -> None:
     """Replacements that live shorter than the app are pytest's ScopeMismatch."""
-    project.ini("lifescope_app = shop:app", "lifescope_run_per = session")
+    project.ini("lifescope_app = kiosk:app", "lifescope_run_per = session")
     project.files(
         test_a="""
         import pytest

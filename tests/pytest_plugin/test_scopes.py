@@ -4,13 +4,13 @@ from pytest_plugin.projects import HAS_PYTEST_ASYNCIO, Flavour, Project
 
 KEYS = """
     import pytest
-    import shop
+    import kiosk
     from lifescope.pytest_plugin import lifescope_fixture
 
-    orders = lifescope_fixture(shop.Orders)
-    session = lifescope_fixture(shop.Session)
-    engine = lifescope_fixture(shop.Engine)
-    work = lifescope_fixture(shop.Work)
+    orders = lifescope_fixture(kiosk.Orders)
+    session = lifescope_fixture(kiosk.Session)
+    engine = lifescope_fixture(kiosk.Engine)
+    work = lifescope_fixture(kiosk.Work)
 """
 
 
@@ -24,23 +24,23 @@ def test_the_scope(project: Project, flavour: Flavour) -> None:
     pytestmark = {flavour.mark}
 
     @inject
-    async def job(session: Inject[shop.Session]):
+    async def job(session: Inject[kiosk.Session]):
         return session
 
     async def test_it(lifescope_scope):
         assert lifescope_scope.name == "request"
-        session = await lifescope_scope.get(shop.Session)
-        assert lifescope_scope.get_nowait(shop.Session) is session
-        assert await current_scope().get(shop.Session) is session
+        session = await lifescope_scope.get(kiosk.Session)
+        assert lifescope_scope.get_nowait(kiosk.Session) is session
+        assert await current_scope().get(kiosk.Session) is session
         assert await job() is session
 
-        async def taking(session: shop.Session, orders: shop.Orders):
+        async def taking(session: kiosk.Session, orders: kiosk.Orders):
             return session, orders
 
         assert (await lifescope_scope.call(taking))[0] is session
         async with lifescope_scope.open() as call:
             assert call.name == "call"
-            await call.get(shop.Work)
+            await call.get(kiosk.Work)
 
     """
     )
@@ -62,22 +62,22 @@ def test_the_context(project: Project, flavour: Flavour) -> None:
     Others, in the same event loop, do not.
     """
     loops = ["asyncio_default_test_loop_scope = session"] if HAS_PYTEST_ASYNCIO else []
-    project.ini("lifescope_app = shop:app", "lifescope_run_per = session", *loops)
+    project.ini("lifescope_app = kiosk:app", "lifescope_run_per = session", *loops)
     project.files(
         test_it=f"""
         import pytest
-        import shop
+        import kiosk
         from lifescope import NoScopeError, current_scope
 
         pytestmark = {flavour.mark}
 
         async def test_inside(lifescope_scope):
-            assert shop.greeting.get() == "hello"
-            await lifescope_scope.get(shop.Session)
-            assert shop.greeting.get() == "hello from a session"
+            assert kiosk.greeting.get() == "hello"
+            await lifescope_scope.get(kiosk.Session)
+            assert kiosk.greeting.get() == "hello from a session"
 
         async def test_outside(lifescope_async_client):
-            assert shop.greeting.get() == "nothing"
+            assert kiosk.greeting.get() == "nothing"
             with pytest.raises(NoScopeError):
                 current_scope()
         """
@@ -94,11 +94,11 @@ def test_keys_as_fixtures(project: Project, flavour: Flavour) -> None:
 
     async def test_it(orders, session, engine, lifescope_scope):
         assert orders.session is session
-        assert await lifescope_scope.get(shop.Session) is session
-        assert await lifescope_scope.get(shop.Engine) is engine
+        assert await lifescope_scope.get(kiosk.Session) is session
+        assert await lifescope_scope.get(kiosk.Engine) is engine
 
     async def test_alone(session):
-        assert type(session) is shop.Session
+        assert type(session) is kiosk.Session
     """
     )
     project.run(*flavour.options).assert_outcomes(passed=2)
@@ -108,11 +108,11 @@ def test_keys_as_fixtures(project: Project, flavour: Flavour) -> None:
 def test_keys_as_fixtures_without_async(project: Project) -> None:
     """A test that is not async gets the objects that the app has which `lifescope_client` asks."""
     project.plugins()
-    project.ini("lifescope_app = shop:app")
+    project.ini("lifescope_app = kiosk:app")
     project.files(
         test_it=KEYS
         + """
-    mailer = lifescope_fixture(shop.Mailer)
+    mailer = lifescope_fixture(kiosk.Mailer)
 
     def test_it(orders, session, mailer, lifescope_client):
         assert orders.session is session
@@ -131,7 +131,7 @@ def test_a_key_of_a_narrower_scope(project: Project, flavour: Flavour) -> None:
         test_it=KEYS
         + f"""
     pytestmark = {flavour.mark}
-    again = lifescope_fixture(shop.Work)
+    again = lifescope_fixture(kiosk.Work)
 
     async def test_it(work, again, session):
         assert work is again
@@ -153,7 +153,7 @@ def test_another_scope(project: Project, flavour: Flavour) -> None:
     @pytest.mark.lifescope_scope("call")
     async def test_call(lifescope_scope):
         assert lifescope_scope.name == "call"
-        await lifescope_scope.get(shop.Work)
+        await lifescope_scope.get(kiosk.Work)
 
     @pytest.mark.lifescope_scope("app")
     async def test_app(lifescope_scope):
@@ -169,23 +169,23 @@ def test_values(project: Project, flavour: Flavour) -> None:
     project.files(
         test_it=f"""
         import pytest
-        import shop
+        import kiosk
         from lifescope import Container, supplied
         from lifescope.pytest_plugin import lifescope_fixture
 
         pytestmark = {flavour.mark}
-        tenant = lifescope_fixture(shop.Tenant)
+        tenant = lifescope_fixture(kiosk.Tenant)
 
         @pytest.fixture(scope="session")
         def lifescope_app():
-            return Container(supplied(shop.Tenant, scope="request"))
+            return Container(supplied(kiosk.Tenant, scope="request"))
 
         @pytest.fixture
         def lifescope_values():
-            return {{shop.Tenant: shop.Tenant("acme")}}
+            return {{kiosk.Tenant: kiosk.Tenant("acme")}}
 
         async def test_it(lifescope_scope, tenant):
-            assert await lifescope_scope.get(shop.Tenant) == tenant == "acme"
+            assert await lifescope_scope.get(kiosk.Tenant) == tenant == "acme"
         """
     )
     project.run(*flavour.options).assert_outcomes(passed=1)
@@ -194,13 +194,13 @@ def test_values(project: Project, flavour: Flavour) -> None:
 def test_wider_fixtures(project: Project, flavour: Flavour) -> None:
     """A key as a fixture of a module is made once, in a request scope for that module."""
     loops = ["asyncio_default_test_loop_scope = session"] if HAS_PYTEST_ASYNCIO else []
-    project.ini("lifescope_app = shop:app", "lifescope_run_per = session", *loops)
+    project.ini("lifescope_app = kiosk:app", "lifescope_run_per = session", *loops)
     project.files(
         test_it=KEYS
         + f"""
     pytestmark = {flavour.mark}
-    wide = lifescope_fixture(shop.Session, scope="module")
-    wide_orders = lifescope_fixture(shop.Orders, scope="module")
+    wide = lifescope_fixture(kiosk.Session, scope="module")
+    wide_orders = lifescope_fixture(kiosk.Orders, scope="module")
     seen = []
 
     async def test_a(wide, wide_orders, session):
@@ -228,8 +228,8 @@ def test_async_fixtures_of_your_own(project: Project, flavour: Flavour) -> None:
     @{flavour.fixture}
     async def seeded(lifescope_async_client, lifescope_scope):
         assert (await lifescope_async_client.get("/mail")).text == "real"
-        yield await lifescope_scope.get(shop.Session)
-        assert await lifescope_scope.get(shop.Session)
+        yield await lifescope_scope.get(kiosk.Session)
+        assert await lifescope_scope.get(kiosk.Session)
         assert (await lifescope_async_client.get("/mail")).text == "real"
 
     async def test_it(seeded, session):
