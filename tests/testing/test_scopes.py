@@ -1,6 +1,7 @@
 """`lifescope.testing.assert_no_open_scopes`: what was left open, and by whom."""
 
 import sys
+import weakref
 from typing import Any
 
 import anyio
@@ -30,6 +31,14 @@ async def test_nothing_is_open(container) -> None:
     assert_no_open_scopes(container)
     assert app.closed
     assert request.closed
+
+
+async def test_proxies_of_what_is_gone(container) -> None:
+    """The process may have some, of any library; they are not looked into."""
+    proxy = weakref.proxy(Engine())
+    with pytest.raises(ReferenceError):
+        isinstance(proxy, Engine)
+    assert_no_open_scopes(container)
 
 
 async def test_open_scopes_are_named(container) -> None:

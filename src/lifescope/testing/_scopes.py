@@ -1,7 +1,7 @@
 """Scopes that are open although nobody should have one."""
 
 import gc
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from lifescope import Container, OpenScope
 from lifescope._runtime.overlays import OverlayScope
@@ -27,7 +27,7 @@ def assert_no_open_scopes(container: Container, *, besides: Collection[str] = ()
     order = container.graph.scopes
     scopes = [
         scope
-        for scope in (each for each in gc.get_objects() if isinstance(each, OpenScope))
+        for scope in _open_scopes()
         if scope.container is container
         and not scope.closed
         and not isinstance(scope, OverlayScope)
@@ -36,6 +36,13 @@ def assert_no_open_scopes(container: Container, *, besides: Collection[str] = ()
     if scopes:
         scopes.sort(key=lambda scope: order.rank(scope.name))
         raise OpenScopesError(scopes=[*map(_spell, scopes)])
+
+
+def _open_scopes() -> Iterator[OpenScope]:
+    for each in gc.get_objects():
+        # isinstance() would ask a proxy for the class of what it stands for, which may be gone.
+        if issubclass(type(each), OpenScope):
+            yield each
 
 
 def _spell(scope: OpenScope) -> str:
