@@ -10,6 +10,21 @@ import pytest
 from cli.conftest import Run, Write
 from lifescope import cli
 
+FORGOTTEN_ON_METHODS = """
+from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
+
+class Page(HTTPEndpoint):
+    async def get(self, request: Request, a: Inject[A]) -> Response: ...
+
+class Live(WebSocketEndpoint):
+    async def on_connect(self, websocket: Any, a: Inject[A]) -> None: ...
+
+def create_app() -> Starlette:
+    return Starlette(routes=[Route("/page", Page), WebSocketRoute("/live", Live)])
+
+app = Container(make_a).asgi(create_app)
+"""
+
 FINE = """
 def create_app() -> Starlette:
     return Starlette(routes=[Route("/", show), Route("/plain", plain)])
@@ -50,6 +65,15 @@ def test_attribute_path(run: Run, program: Write) -> None:
     """The app may be an attribute of something in the module."""
     name = program(f"{FINE}\nclass Programs:\n    first = app\n")
     assert run("check", f"{name}:Programs.first").code == 0
+
+
+def test_methods_that_nobody_fills(run: Run, program: Write) -> None:
+    """G14, C16: Starlette's endpoint classes call their methods with a request and no more."""
+    done = run("check", f"{program(FORGOTTEN_ON_METHODS)}:app")
+    assert done.code == cli.PROBLEMS
+    assert '[LS109] nobody fills "a" of Page.get()' in done.out
+    assert '[LS109] nobody fills "a" of Live.on_connect()' in done.out
+    assert "Fix: put @inject on it" in done.out
 
 
 def test_no_kind_of_problem_hides_another(run: Run, program: Write) -> None:

@@ -113,7 +113,8 @@ def _entries_of_leaf(leaf: Leaf) -> _Found:
         yield from _entries_of_handlers(handlers, way)
     elif isinstance(endpoint, type):
         for name in dir(endpoint):
-            yield from _noted(getattr(endpoint, name, None), way)
+            if not name.startswith("__"):
+                yield from _entries_of_function(getattr(endpoint, name, None), {}, way)
     elif endpoint is None or is_app(endpoint):
         raise _UnknownShapeError
     else:
