@@ -194,9 +194,42 @@ def test_factory_with_an_error_of_its_own(run: Run, program: Write) -> None:
     assert done.err.count('  File "') == 1
 
 
+LEAVING = {
+    "the module": "import sys; sys.exit(0)",
+    "the app factory": (
+        "import sys\n\ndef create_app():\n    sys.exit('no settings')\n\n"
+        "app = Container().asgi(create_app)"
+    ),
+}
+
+
+@pytest.mark.parametrize("who", LEAVING)
+def test_exit_code_of_the_program_is_not_the_checks(run: Run, program: Write, who: str) -> None:
+    """What ends the program before it can be checked has not passed: 3, and the line."""
+    done = run("check", f"{program(LEAVING[who])}:app")
+    assert done.code == cli.NOT_STARTED
+    assert "sys.exit(" in done.err
+    assert "cannot be imported, or its app cannot be made" in done.err
+
+
+@pytest.mark.parametrize("command", [["check", "--json"], ["graph", "--format", "json"]])
+def test_what_the_program_prints_is_not_in_the_output(
+    run: Run, program: Write, command: list[str]
+) -> None:
+    """Data can be read from stdout, whatever the module and the app factory print."""
+    text = FINE.replace("def create_app()", "print('at import')\n\ndef create_app()")
+    text = text.replace("    return Starlette(", "    print('at the call'); return Starlette(")
+    done = run(*command, f"{program(text)}:app")
+    assert done.code == 0
+    assert json.loads(done.out)["version"] == 1
+    assert done.err == "at import\nat the call\n"
+
+
 @pytest.mark.parametrize(
     ("named", "text"),
     [
+        ("./shop.py:app", "write dots instead of slashes"),
+        (".shop:app", 'no module ".shop"'),
         ("{}:nosuch", 'has no "nosuch"'),
         ("{}:calls", "an object of type list: name what container.asgi() returned"),
         ("{}", "not of the form module:app"),
