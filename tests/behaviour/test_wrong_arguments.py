@@ -29,7 +29,8 @@ def built(*sources: Any, **options: Any) -> GraphError:
 
 def declared(**arguments: Any) -> Any:
     """A record whose arguments no type checker has seen."""
-    return provider(make, **{"scope": "app", **arguments})
+    given: dict[str, Any] = {"scope": "app", **arguments}
+    return provider(make, **given)
 
 
 @pytest.mark.parametrize(

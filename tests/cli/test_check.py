@@ -6,6 +6,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from cli.conftest import Run, Write
 from lifescope import cli
@@ -316,3 +317,50 @@ def test_pages_of_the_framework_do_not_count(run: Run, program: Write, framework
     name = program(f"{text}\napp = Container(make_a).asgi(create_app)")
     assert run("check", f"{name}:app") == (0, "ok: 1 provider, 1 route\n", "")
     assert "items(a)" in run("plan", f"{name}:app", "/items").out
+
+
+QUOTED = """
+from fastapi import Depends, FastAPI
+from lifescope.integrations.fastapi import Inject as Injected
+
+def dependency(later: Injected["Later"]) -> None: ...
+
+def create_app():
+    app = FastAPI()
+
+    class Local: ...
+
+    @app.get("/items", dependencies=[Depends(dependency)])
+    async def items(
+        later: Injected["Later"],
+        lazy: Injected[Lazy["Later"]],
+        named: Injected[Annotated["Later | None", Named("x")]],
+        local: Injected["Local | None"],
+    ) -> list[str]:
+        return [type(later).__name__, type(await lazy).__name__, repr(named), repr(local)]
+
+    return app
+
+@provider(scope="request")
+class Later: ...
+
+app = Container(Later).asgi(create_app)
+"""
+
+
+def test_names_in_quotes(run: Run, program: Write) -> None:
+    """G14: FastAPI does not read what stands in quotes within `Inject[...]`; we do."""
+    name = program(QUOTED)
+    assert run("check", f"{name}:app") == (0, "ok: 1 provider, 1 route\n", "")
+    with TestClient(sys.modules[name].app) as client:
+        assert client.get("/items").json() == ["Later", "Later", "None", "None"]
+
+
+def test_names_in_quotes_that_are_not_there(run: Run, program: Write) -> None:
+    """C13: It is the name that is wrong, not a provider that is missing."""
+    name = program(QUOTED.replace("class Later", "class Latter").replace("r(Later)", "r(Latter)"))
+    done = run("check", f"{name}:app")
+    assert done.code == cli.PROBLEMS
+    assert 'cannot read the annotation "Later" of "later" in items()' in done.out
+    assert "Fix: say Latter instead of Later" in done.out
+    assert "nothing provides" not in done.out

@@ -175,8 +175,16 @@ def _asking_for(
 
 
 def entry_of(target: Callable[..., Any], forms: collections.abc.Mapping[str, Any]) -> Entry:
-    """The entry of a function of which an adapter has read the parameters: name to key."""
-    parameters = tuple(_asking_for(form, name) for name, form in forms.items())
+    """The entry of a function of which an adapter has read the parameters: name to key.
+
+    Raises:
+        GraphError: A key has a name in quotes that is not there.
+    """
+    reader = Reader(target, place_of(target), {})
+    read = {name: reader.read(form, name) for name, form in forms.items()}
+    if reader.problems:
+        raise errors.GraphError.of(reader.problems)
+    parameters = tuple(_asking_for(form, name) for name, form in read.items())
     return Entry(spell_callable(target), parameters, place_of(target), signature=names_of(target))
 
 
