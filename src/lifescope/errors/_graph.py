@@ -8,7 +8,7 @@ from lifescope import _text
 from lifescope._model.keys import Key
 from lifescope._model.names import Place, at, spell
 from lifescope._model.provider import Link, Provider, Suggestion
-from lifescope._model.relations import RELATIONS
+from lifescope._model.relations import RELATIONS, relation_of
 from lifescope._model.scopes import TRANSIENT
 from lifescope.errors._base import LifescopeError
 from lifescope.errors._missing import asked_as, close_to, named, ways_out
@@ -320,14 +320,14 @@ class CaptiveDependencyError(GraphError, code="LS104"):
         """Those first that lead to no other problem."""
         outer, inner = self.outer, self.inner
         wanted = _text.keys(inner) if inner.many else asked_as(inner.key, inner.key.name)
-        asking = next(
-            link for link in reversed(self.chain[:-1]) if link.place or len(self.chain) == 2
-        )
+        asking, asked = self._last_step()
+        relation = relation_of(asked)
+        written = f"{relation}[{wanted}]" if relation else wanted
         move = f'give {outer.name} the scope "{inner.scope}"{_said_at(outer)}.'
         lift = f'give {inner.name} the scope "{outer.scope}"{_said_at(inner)}'
         current = (
             f"look it up each time it is used: let {asking.name} ask for Current[{wanted}] instead "
-            f"of {wanted}{at(self.asked_at)}, and await it."
+            f"of {written}{at(self.asked_at)}, and await it."
         )
         hand_over = f"pass {inner.key} to the method that needs it."
         if self.is_kept_by_many:
@@ -336,6 +336,11 @@ class CaptiveDependencyError(GraphError, code="LS104"):
         fixes += [] if self.wraps else [current]
         lifted = [f"{lift}, if it may live that long."] if self.is_liftable else []
         return [*fixes, hand_over, *lifted] if fixes else [*lifted, hand_over]
+
+    def _last_step(self) -> tuple[Link, Link]:
+        """The last one whose parameters somebody has written, and what it asks for."""
+        steps = [*zip(self.chain, self.chain[1:], strict=False)]
+        return next(step for step in reversed(steps) if step[0].place or len(steps) == 1)
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
