@@ -174,6 +174,11 @@ class Container:
         Raises:
             SuppliedValueError: The values are not the declared ones.
         """
+        if isinstance(values, str):
+            raise TypeError(
+                f"container.open() opens an app scope; the scope {values!r} opens in it: "
+                f"async with container.open() as app, app.open({values!r}) as scope: ..."
+            )
         return Opening(
             self._engines.current,
             None,

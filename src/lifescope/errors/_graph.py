@@ -11,7 +11,7 @@ from lifescope._model.provider import Link, Provider, Suggestion
 from lifescope._model.relations import RELATIONS, relation_of
 from lifescope._model.scopes import TRANSIENT
 from lifescope.errors._base import LifescopeError
-from lifescope.errors._missing import asked_as, close_to, named, ways_out
+from lifescope.errors._missing import asked_as, close_to, is_text, named, ways_out
 
 __all__ = [
     "AmbiguousContextManagerError",
@@ -27,7 +27,6 @@ __all__ = [
     "UnknownScopeError",
     "UnresolvableAnnotationError",
     "UnusedProviderError",
-    "close_to",
     "near",
 ]
 
@@ -140,7 +139,8 @@ class MissingProviderError(GraphError, LookupError, code="LS101"):
     also: Sequence[Key] = ()
 
     def _report(self) -> _text.Report:
-        close = [close_to(self.key, suggestion) for suggestion in self.suggestions]
+        suggestions = () if is_text(self.key) else self.suggestions
+        close = [close_to(self.key, suggestion) for suggestion in suggestions]
         return _text.Report(
             f"nothing provides {named(self.key, self.suggestions)}",
             self.chain,
