@@ -27,7 +27,6 @@ __all__ = [
     "UnknownScopeError",
     "UnresolvableAnnotationError",
     "UnusedProviderError",
-    "near",
 ]
 
 _IN_FULL = 5
@@ -480,7 +479,7 @@ class UnknownScopeError(GraphError, code="LS108"):
     def _report(self) -> _text.Report:
         by = f" for {self.name}" if self.name else ""
         known = ", ".join(f'"{name}"' for name in self.known)
-        meant = near(self.scope, self.known)
+        meant = _text.near(self.scope, self.known)
         own = [name for name in self.known if name != TRANSIENT]
         scopes = (*own[:1], self.scope, *own[1:])
         quoted = ", ".join(f'"{n}"' for n in scopes)
@@ -641,16 +640,6 @@ class UnusedProviderError(GraphError, code="LS112"):
 
 
 # --- parts of reports -------------------------------------------------------------------------
-
-
-def near(name: str, known: Sequence[str]) -> str | None:
-    """The one of *known* that is spelled like *name*, if there is one."""
-    import difflib  # only where something is wrong already
-
-    lowered = {other.lower(): other for other in known}
-    begun = [o for o in lowered if o.startswith(name.lower()) or name.lower().startswith(o)]
-    found = begun or difflib.get_close_matches(name.lower(), lowered, 1, 0.6)
-    return lowered[found[0]] if found and name else None
 
 
 def _said_at(provider: Provider) -> str:
