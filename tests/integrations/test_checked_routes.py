@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, WebSocket
@@ -238,7 +238,7 @@ def test_dependency_class_that_nobody_fills(dependency: Any) -> None:
     with pytest.raises(NeverFilledError) as caught:
 
         @app.get("/")
-        async def endpoint(asking: Any = Depends(dependency)) -> None: ...
+        async def endpoint(asking: Annotated[Any, Depends(dependency)]) -> None: ...
 
     assert caught.value.name.removesuffix("()") == name
     assert caught.value.parameters == ("session",)
