@@ -173,7 +173,7 @@ class OpenScope:
             SuppliedValueError: The values are not the declared ones.
             ScopeClosedError: This scope has ended.
         """
-        if not (name is None or isinstance(name, str)):
+        if isinstance(cast("Any", name), Mapping):
             raise TypeError("open() takes the name of a scope; for values: open(values={...})")
         return self._inside.opening(self, name, values or {}, sys._getframe(1))
 

@@ -13,7 +13,6 @@ is added later, or that does not look as expected, stays as it is and works the 
 
 import functools
 import inspect
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from types import CodeType, SimpleNamespace
@@ -280,8 +279,8 @@ else:
         """
 
         def __class_getitem__(cls, key):
-            frame = sys._getframe(1)
-            names = (frame.f_globals, frame.f_locals) if _has_names(key) else None
+            asking = inspect.currentframe().f_back if _has_names(key) else None
+            names = (asking.f_globals, asking.f_locals) if asking is not None else None
             # What is to be shared is shared by the scope; a transient is not.
             depends = Depends(_Parameter(key, names), use_cache=False)
             form = Annotated[_Marked[key], depends]
