@@ -35,6 +35,9 @@ VARIANTS: dict[str, Around] = {
         FORMS[name], FORMS[name](), local=True
     ),
     "a provider": lambda container, name: container.override(FORMS[name], FAKES[name]),
+    "a provider, declared for each test": lambda container, name: container.override(
+        FORMS[name], provider(FORMS[name], scope=FAKES[name].scope)
+    ),
     "a provider that the test defines": _with_a_new_provider,
 }
 """What is around a test."""

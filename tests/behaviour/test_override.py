@@ -107,6 +107,22 @@ async def test_provider_with_needs_and_release(log, form):
     assert log.events == ["acquire fake", "release fake"]
 
 
+@pytest.mark.parametrize("key", [Mailer, Annotated[Mailer, {"un": "hashable"}]], ids=["", "dict"])
+async def test_provider_that_is_declared_for_each_test(log, key):
+    """I06: What a fixture declares on one line is the same only if it says the same."""
+    container = production(log)
+
+    class Another(Mailer):
+        pass
+
+    for made, scope in [(FakeMailer, "app"), (FakeMailer, "request"), (Another, "app")] * 2:
+        with container.override(Mailer, provider(made, scope=scope, provides=key)):
+            async with container.open() as app, app.open() as one, app.open() as other:
+                first, second = await one.get(Mailer), await other.get(Mailer)
+                assert type(first) is made
+                assert (first is second) is (scope == "app")
+
+
 async def test_replacement_in_another_scope(log):
     """I06: A replacement lives in the scope that it says."""
     container = production(log)

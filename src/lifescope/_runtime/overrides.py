@@ -16,7 +16,7 @@ from lifescope._graph.graph import Graph
 from lifescope._graph.suggest import suggest
 from lifescope._model.keys import Key, as_key
 from lifescope._model.names import Place, spell, spell_callable
-from lifescope._model.provider import Provider
+from lifescope._model.provider import Declaration, Provider
 from lifescope._model.scopes import ScopeOrder
 from lifescope._runtime.engine import Engine, InForce
 from lifescope._runtime.exits import report
@@ -66,7 +66,7 @@ class Layer:
 
     def __init__(self, engines: "Engines", replacements: Mapping[Key, Any], *, local: bool) -> None:
         self.engines = engines
-        self.replaced: Replaced = {key: declaration_of(each) for key, each in replacements.items()}
+        self.replaced: Replaced = {key: engines.known(each) for key, each in replacements.items()}
         self.ready = {key: replacements[key] for key, own in self.replaced.items() if own is None}
         self.is_local = local
         self.is_over = False
@@ -210,6 +210,11 @@ class Engines:
         if is_wanted and engine is self._base.engine:
             self._wanted.add(key)
         return is_wanted
+
+    def known(self, replacement: Any) -> Declaration | None:
+        """What *replacement* declares; None for an object."""
+        declaration = declaration_of(replacement)
+        return None if declaration is None else self._setups.known(declaration)
 
     def _open_apps(self) -> list[OpenScope]:
         found = (reference() for reference in self._apps.values())
