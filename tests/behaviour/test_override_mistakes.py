@@ -4,7 +4,7 @@ import gc
 import warnings
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 import pytest
 
@@ -12,12 +12,16 @@ from lifescope import (
     Container,
     Named,
     OverrideError,
+    UnknownOverrideError,
     UnusedOverrideWarning,
     WrongReplacementError,
     provider,
 )
 
 pytestmark = pytest.mark.anyio
+
+
+T = TypeVar("T")
 
 
 class Mailer:
@@ -74,6 +78,21 @@ def container(*more: Any) -> Container:
     return Container(mailer, provider(Service, scope="app"), *more)
 
 
+def test_an_open_generic() -> None:
+    """I05: `Repo[T]` is no key that somebody asks for, but `Repo[Mailer]` is; it is told so."""
+
+    class Repo(Generic[T]): ...
+
+    @provider(scope="app")
+    def repo() -> Repo[T]: ...
+
+    shop = Container(repo)
+    with pytest.raises(UnknownOverrideError, match="another form\\s+of the same generic class"):
+        shop.override(Repo[T], Repo())
+    with pytest.warns(UnusedOverrideWarning), shop.override(Repo[Mailer], Repo()):
+        pass
+
+
 def _forgotten(shop: Container) -> None:
     shop.override(Mailer, Fake())
     gc.collect()
@@ -105,6 +124,7 @@ async def test_entered_or_refused() -> None:
 
         with suppress(OverrideError):
             shop.override(str, "")
+        shop.override({})
         gc.collect()
     decorated()
 

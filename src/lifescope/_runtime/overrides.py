@@ -273,7 +273,7 @@ class Override:
         self._next = None
 
     def __del__(self) -> None:
-        if self._next is not None:
+        if self._next is not None and self._replacements:
             keys = ", ".join(map(str, self._replacements))
             self._warn_of(f"the override of {keys} was never entered: use it with `with`")
 
