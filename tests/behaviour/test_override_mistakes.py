@@ -87,7 +87,7 @@ def test_an_open_generic() -> None:
     def repo() -> Repo[T]: ...
 
     shop = Container(repo)
-    with pytest.raises(UnknownOverrideError, match="another form\\s+of the same generic class"):
+    with pytest.raises(UnknownOverrideError, match=r"another form\s+of the same generic class"):
         shop.override(Repo[T], Repo())
     with pytest.warns(UnusedOverrideWarning), shop.override(Repo[Mailer], Repo()):
         pass
