@@ -4,8 +4,10 @@ import argparse
 import contextlib
 import gc
 import io
+import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import time
@@ -21,16 +23,24 @@ class _Timer:
     """A plugin of pytest that takes the time of all tests, without their collection."""
 
     def __init__(self) -> None:
-        self.seconds = 0.0
+        self.seconds: dict[str, float] = {}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
         gc.collect()
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(
+        self, item: pytest.Function, nextitem: pytest.Item | None
+    ) -> Generator[None, object, object]:
         before = time.process_time()
-        try:
-            return (yield)
-        finally:
-            self.seconds = time.process_time() - before
+        result = yield
+        if nextitem is not None and "[0-" not in item.name:  # not the start and the stop of apps
+            variant: str = item.callspec.params["variant"]
+            seconds = time.process_time() - before
+            self.seconds[variant] = self.seconds.get(variant, 0) + seconds
+        return result
 
 
 def _measure(tests: str) -> None:
@@ -43,19 +53,19 @@ def _measure(tests: str) -> None:
         code = pytest.main([*options, "-k", f"test_{tests}", suite], plugins=[timer])
     if code:
         sys.exit(printed.getvalue())
-    _say(str(timer.seconds))
+    _say(json.dumps(timer.seconds))
 
 
-def _run(variant: str, tests: str) -> float:
-    """Milliseconds for each test, in a process of its own."""
+def _run(tests: str) -> dict[str, float]:
+    """Milliseconds for each test of each variant, in a process of its own."""
     from benchmarks.overrides.suite import TESTS
 
     command = [sys.executable, "-m", "benchmarks.overrides", "--measure", tests]
-    environment = {**os.environ, "OVERRIDES_VARIANT": variant}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr + done.stdout)
-    return float(done.stdout) / TESTS * 1000
+    found: dict[str, float] = json.loads(done.stdout)
+    return {variant: seconds / (TESTS - 1) * 1000 for variant, seconds in found.items()}
 
 
 def main() -> None:
@@ -70,14 +80,12 @@ def main() -> None:
 
     _say(f"{platform.python_implementation()} {platform.python_version()}, {TESTS} tests")
     for tests, title in CLIENTS.items():
-        found: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
-        for _ in range(arguments.rounds):  # they take turns: a machine has slower minutes
-            for variant, times in found.items():
-                times.append(_run(variant, tests))
-        least = min(found["no override"])
+        rounds = [_run(tests) for _ in range(arguments.rounds)]
         _say(f"\n## {title}\n\n| each test with | ms | times |\n|---|---:|---:|")
-        for variant, times in found.items():
-            _say(f"| {variant} | {min(times):.2f} | {min(times) / least:.2f} |")
+        for variant in VARIANTS:
+            least = min(found[variant] for found in rounds)
+            times = statistics.median(found[variant] / found["no override"] for found in rounds)
+            _say(f"| {variant} | {least:.2f} | {times:.2f} |")
 
 
 def _say(line: str) -> None:

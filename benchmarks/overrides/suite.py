@@ -1,8 +1,7 @@
 """The tests of which `python -m benchmarks.overrides` measures the time, run by pytest."""
 
-import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import nullcontext
+from contextlib import AsyncExitStack, ExitStack, nullcontext
 from typing import Any
 
 import pytest
@@ -36,12 +35,19 @@ VARIANTS: dict[str, Around] = {
         FORMS[name], FORMS[name](), local=True
     ),
     "a provider": lambda container, name: container.override(FORMS[name], FAKES[name]),
+    "a provider, declared for each test": lambda container, name: container.override(
+        FORMS[name], provider(FORMS[name], scope=FAKES[name].scope)
+    ),
     "a provider that the test defines": _with_a_new_provider,
 }
 """What is around a test."""
 
-AROUND = VARIANTS[os.environ.get("OVERRIDES_VARIANT", "no override")]
-NAMES = [OVERRIDDEN[number % len(OVERRIDDEN)] for number in range(TESTS)]
+CASES = [
+    pytest.param(variant, OVERRIDDEN[number % len(OVERRIDDEN)], id=f"{number}-{variant}")
+    for number in range(TESTS)
+    for variant in [*VARIANTS][number % len(VARIANTS) :] + [*VARIANTS][: number % len(VARIANTS)]
+]
+"""Each test in every variant, one after the other, so that all have the same slow moments."""
 
 
 @pytest.fixture(scope="module")
@@ -50,33 +56,47 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-def container() -> Container:
-    return make_container()
+def containers() -> dict[str, Container]:
+    """One for each variant: none profits from what another one has left in it."""
+    return {variant: make_container() for variant in VARIANTS}
 
 
 @pytest.fixture(scope="module")
-async def http(container: Container) -> AsyncIterator[AsyncClient]:
-    async with running(container.asgi(create_app)) as app:
-        async with AsyncClient(transport=ASGITransport(app=app), base_url="http://test") as client:
-            yield client
+async def https(containers: dict[str, Container]) -> AsyncIterator[dict[str, AsyncClient]]:
+    async with AsyncExitStack() as stack:
+        clients: dict[str, AsyncClient] = {}
+        for variant, container in containers.items():
+            app = await stack.enter_async_context(running(container.asgi(create_app)))
+            client = AsyncClient(transport=ASGITransport(app=app), base_url="http://test")
+            clients[variant] = await stack.enter_async_context(client)
+        yield clients
 
 
 @pytest.fixture(scope="module")
-def client(container: Container) -> Iterator[TestClient]:
-    with TestClient(container.asgi(create_app)) as client:
-        yield client
+def clients(containers: dict[str, Container]) -> Iterator[dict[str, TestClient]]:
+    with ExitStack() as stack:
+        yield {
+            variant: stack.enter_context(TestClient(container.asgi(create_app)))
+            for variant, container in containers.items()
+        }
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("name", NAMES)
-async def test_httpx(http: AsyncClient, container: Container, name: str) -> None:
-    async with AROUND(container, name):
+@pytest.mark.parametrize(("variant", "name"), CASES)
+async def test_httpx(
+    https: dict[str, AsyncClient], containers: dict[str, Container], variant: str, name: str
+) -> None:
+    http = https[variant]
+    async with VARIANTS[variant](containers[variant], name):
         response = await http.get("/buy")
     assert response.json() == {"bought": "Handler"}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_client(client: TestClient, container: Container, name: str) -> None:
-    with AROUND(container, name):
+@pytest.mark.parametrize(("variant", "name"), CASES)
+def test_client(
+    clients: dict[str, TestClient], containers: dict[str, Container], variant: str, name: str
+) -> None:
+    client = clients[variant]
+    with VARIANTS[variant](containers[variant], name):
         response = client.get("/buy")
     assert response.json() == {"bought": "Handler"}

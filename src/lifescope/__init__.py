@@ -47,6 +47,7 @@ from lifescope.errors import (
     UnusedProviderError,
     WrongLoopError,
     WrongMemberError,
+    WrongReplacementError,
     WrongValueError,
 )
 
@@ -98,6 +99,7 @@ __all__ = [
     "UnusedProviderError",
     "WrongLoopError",
     "WrongMemberError",
+    "WrongReplacementError",
     "WrongValueError",
     "current_scope",
     "inject",

@@ -220,16 +220,24 @@ class Container:
             as it can, and before the app scope ends.
 
         An override that could not have had any effect, because nothing asks for its key, ends
-        with an `UnusedOverrideWarning`.
+        with an `UnusedOverrideWarning`; one that is never entered, too.
 
         Raises:
             UnknownOverrideError: Nothing provides the key.
             DuplicateOverrideError: The mapping has one key twice, in different forms.
+            WrongReplacementError: A class or function that is no provider is to replace what
+                it would make.
             GraphError: The replacement does not fit into the graph.
         """
-        given = _replacements(key, replacement)
         frame = sys._getframe(1)
         place = Place(frame.f_code.co_filename, frame.f_lineno)
+        return self._override_at(place, key, *replacement, local=local)
+
+    def _override_at(
+        self, place: Place, key: Any, *replacement: Any, local: bool = False
+    ) -> Override:
+        """An override that is written at *place*."""
+        given = _replacements(key, replacement)
         return Override(self._engines, by_key(given), local=local, place=place)
 
     def inject(self, function: _F, /) -> _F:

@@ -13,8 +13,10 @@ from typing_extensions import TypeForm
 
 from lifescope import Container
 from lifescope._model.keys import as_key
+from lifescope._model.names import Place, place_of
+from lifescope._runtime.overrides import Override
 from lifescope._under_test import drivers
-from lifescope._under_test.overriding import LifescopeOverride
+from lifescope._under_test.overriding import HAS_PASSED, LifescopeOverride
 from lifescope._under_test.runs import Run, container_of, running
 from lifescope._under_test.scopes import SCOPES_OF, ScopeInTest, Scopes
 
@@ -232,7 +234,7 @@ def _lifescope_sync_run(
     """The app, running in a thread, for tests that are not async."""
     __tracebackhide__ = True
     with drivers.portal_driver(request) as driver:
-        with lifescope_container.override(lifescope_replacements):
+        with _replaced(request, lifescope_container, lifescope_replacements):
             with running(request.config, driver, lifescope_app) as run:
                 yield run
 
@@ -247,9 +249,18 @@ def _lifescope_async_run(
     """The app, running in the event loop of the tests."""
     __tracebackhide__ = True
     with drivers.async_driver(request) as driver:
-        with lifescope_container.override(lifescope_replacements):
+        with _replaced(request, lifescope_container, lifescope_replacements):
             with running(request.config, driver, lifescope_app) as run:
                 yield run
+
+
+def _replaced(
+    request: pytest.FixtureRequest, container: Container, replacements: Mapping[Any, Any]
+) -> Override:
+    """The override of what is replaced; it is written where the fixture that says so is."""
+    fixture = request._get_active_fixturedef("lifescope_replacements")
+    place = place_of(fixture.func) or Place(fixture.argname, 1)
+    return container._override_at(place, replacements)
 
 
 @pytest.fixture(scope=_run_per)
@@ -325,15 +336,17 @@ _OUTCOME = pytest.StashKey[BaseException]()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Keep what a test raises, for the scopes that it had."""
+    """Keep how a test ends, for the scopes and overrides that it had."""
     try:
-        return (yield)
+        result = yield
     except pytest.skip.Exception:
         raise
     except BaseException as error:
         if item.stash.get(SCOPES_OF, None):
             item.stash[_OUTCOME] = error
         raise
+    item.stash[HAS_PASSED] = True
+    return result
 
 
 # --- overrides ------------------------------------------------------------------------------

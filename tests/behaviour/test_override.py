@@ -35,6 +35,10 @@ class Settings:
     pass
 
 
+class Unlike:
+    """Has no methods, as Mailer has none."""
+
+
 class Service:
     def __init__(self, mailer: Mailer, settings: Settings) -> None:
         self.mailer, self.settings = mailer, settings
@@ -65,7 +69,7 @@ async def test_value(log):
     assert log.events == ["acquire production", "release production"]
 
 
-@pytest.mark.parametrize("value", [None, 0, "", FakeMailer], ids=repr)
+@pytest.mark.parametrize("value", [None, 0, "", Unlike], ids=repr)
 async def test_value_of_any_kind(log, value):
     """I07: None, other false values and unmarked classes are values too."""
     container = production(log)
@@ -101,6 +105,22 @@ async def test_provider_with_needs_and_release(log, form):
         assert type(made.mailer) is FakeMailer
         assert made.mailer.settings is made.settings
     assert log.events == ["acquire fake", "release fake"]
+
+
+@pytest.mark.parametrize("key", [Mailer, Annotated[Mailer, {"un": "hashable"}]], ids=["", "dict"])
+async def test_provider_that_is_declared_for_each_test(log, key):
+    """I06: What a fixture declares on one line is the same only if it says the same."""
+    container = production(log)
+
+    class Another(Mailer):
+        pass
+
+    for made, scope in [(FakeMailer, "app"), (FakeMailer, "request"), (Another, "app")] * 2:
+        with container.override(Mailer, provider(made, scope=scope, provides=key)):
+            async with container.open() as app, app.open() as one, app.open() as other:
+                first, second = await one.get(Mailer), await other.get(Mailer)
+                assert type(first) is made
+                assert (first is second) is (scope == "app")
 
 
 async def test_replacement_in_another_scope(log):

@@ -195,10 +195,11 @@ def test_one_key_twice() -> None:
     assert isinstance(error, ValueError)
     assert isinstance(error, LifescopeError)
     assert error.key.form is Mailer
-    assert len(error.spelled) == 2
+    assert list(error.spelled) == ["Mailer", "Annotated[Mailer, ...]"]
     named = Annotated[Mailer, Named("bulk")]
     shop = container(provider(Mailer, scope="app", name="bulk"))
-    shop.override({Mailer: Fake(), named: Fake()})
+    with pytest.warns(UnusedOverrideWarning), shop.override({Mailer: Fake(), named: Fake()}):
+        pass
 
 
 @pytest.mark.parametrize("arguments", [(Mailer,), (Mailer, Fake(), Fake())])

@@ -12,7 +12,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from integrations.driving import failed_start, get, lifespan
-from lifescope import Container, Inject, LifespanNotRunError, UnusedProviderError, provider
+from lifescope import Container, Inject, LifespanNotRunError, Named, UnusedProviderError, provider
 from lifescope.integrations import fastapi, starlette
 from lifescope.server import serve
 from lifescope.testing import assert_no_open_scopes, partial
@@ -266,6 +266,30 @@ def override_twice() -> None:
 
     container = Container(provider(Mailer, scope="app"))
     container.override({Mailer: SECRET, Annotated[Mailer, SECRET]: SECRET})
+
+
+@program
+def override_with_a_class() -> None:
+    """A fake that nobody has made."""
+
+    class Mailer: ...
+
+    class FakeMailer(Mailer): ...
+
+    container = Container(provider(Mailer, scope="app"))
+    container.override(Mailer, FakeMailer)
+
+
+@program
+def override_with_a_function() -> None:
+    """A function that is not marked."""
+
+    class Mailer: ...
+
+    def fake_mailer(password: str = SECRET) -> Mailer: ...
+
+    container = Container(provider(Mailer, scope="request", name="bulk"))
+    container.override(Annotated[Mailer, Named("bulk")], fake_mailer)
 
 
 class Letters:

@@ -175,6 +175,8 @@ def _nearness(
 ) -> Nearness | None:
     """How *offered* is close to *wanted*; None if it is not."""
     if wanted.form == offered.form:
+        if wanted == offered and not provider.many:
+            return Nearness.RELATED  # Repo[T], for which nobody can ask
         return Nearness.LISTED if provider.many else Nearness.OTHER_NAME
     if without_none(offered.form) == (wanted.form, True) and wanted.name == offered.name:
         return Nearness.OPTIONAL

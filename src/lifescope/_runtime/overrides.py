@@ -7,15 +7,16 @@ import weakref
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
-from typing import Any, Self, TypeVar, cast
+from typing import Annotated, Any, Self, TypeVar, cast, get_origin
 
 from lifescope import errors
 from lifescope._declare.registry import declaration_of
+from lifescope._declare.replacing import is_meant_to_be_called
 from lifescope._graph.graph import Graph
 from lifescope._graph.suggest import suggest
 from lifescope._model.keys import Key, as_key
-from lifescope._model.names import Place, spell
-from lifescope._model.provider import Provider
+from lifescope._model.names import Place, spell, spell_callable
+from lifescope._model.provider import Declaration, Provider
 from lifescope._model.scopes import ScopeOrder
 from lifescope._runtime.engine import Engine, InForce
 from lifescope._runtime.exits import report
@@ -40,9 +41,11 @@ _Ended = tuple[Overlays, list[OverlayScope]]
 class UnusedOverrideWarning(UserWarning):
     """An override has ended that cannot have had any effect, because nothing asks for its key.
 
-    That is: no provider needs it, no endpoint of an app that has started, no function that was
-    filled, and nobody has asked a scope of this container for it so far. Usually the code under
-    test has changed, and the test still passes, for the wrong reason.
+    Or it was never entered: a `with` is missing.
+
+    Nothing asks for it, that is: no provider needs it, no endpoint of an app that has started,
+    no function that was filled, and nobody has asked a scope of this container for it so far.
+    Usually the code under test has changed, and the test still passes, for the wrong reason.
     """
 
 
@@ -63,7 +66,7 @@ class Layer:
 
     def __init__(self, engines: "Engines", replacements: Mapping[Key, Any], *, local: bool) -> None:
         self.engines = engines
-        self.replaced: Replaced = {key: declaration_of(each) for key, each in replacements.items()}
+        self.replaced: Replaced = {key: engines.known(each) for key, each in replacements.items()}
         self.ready = {key: replacements[key] for key, own in self.replaced.items() if own is None}
         self.is_local = local
         self.is_over = False
@@ -126,13 +129,18 @@ class Engines:
 
         Raises:
             UnknownOverrideError: Nothing provides one of the keys.
+            WrongReplacementError: A class or function is handed in as if it were an object.
             GraphError: A replacement does not fit into the graph.
         """
         graph = self._base.engine.graph
-        for key in replacements:
-            if graph.find(key) is None:
+        for key, replacement in replacements.items():
+            if (provider := graph.find(key)) is None:
                 suggestions = suggest(key, graph.declared, unmarked=False)
                 raise errors.UnknownOverrideError(key=key, suggestions=suggestions)
+            is_object = declaration_of(replacement) is None
+            if is_object and is_meant_to_be_called(replacement, key.form):
+                given, scope = spell_callable(replacement), provider.scope
+                raise errors.WrongReplacementError(key=key, given=given, scope=scope)
         layer = Layer(self, replacements, local=local)
         if any(layer.replaced.values()):  # objects need nothing, and fit everywhere
             self._setups.whole(self.current().engine.origin, layer.replaced)
@@ -203,6 +211,11 @@ class Engines:
             self._wanted.add(key)
         return is_wanted
 
+    def known(self, replacement: Any) -> Declaration | None:
+        """What *replacement* declares; None for an object."""
+        declaration = declaration_of(replacement)
+        return None if declaration is None else self._setups.known(declaration)
+
     def _open_apps(self) -> list[OpenScope]:
         found = (reference() for reference in self._apps.values())
         return [app for app in found if app is not None and not app.closed]
@@ -220,6 +233,8 @@ class Override:
     `with` has it released as soon as the event loop gets to it.
     """
 
+    _next: Layer | None = None
+
     def __init__(
         self,
         engines: Engines,
@@ -232,8 +247,8 @@ class Override:
         self._place = place
         self._replacements = replacements
         self._local = local
-        self._next: Layer | None = engines.layer(replacements, local=local)
         self._entered: list[Layer] = []
+        self._next = engines.layer(replacements, local=local)
 
     def __enter__(self) -> Self:
         """Put the replacements in force."""
@@ -245,11 +260,22 @@ class Override:
         layer = self._innermost()
         unused = [] if any(error) else self._engines.unused(layer)
         _close_soon(self._engines.pop(layer))
-        self._warn(unused)
+        self.warn(unused)
 
-    def end(self) -> "list[_Ended]":
-        """End them; what then has to be closed, by whoever calls this."""
-        return self._engines.pop(self._innermost())
+    def end(self) -> tuple[list[Key], "list[_Ended]"]:
+        """End them; what to `warn` of, and what has to be closed, by whoever calls this."""
+        layer = self._innermost()
+        unused = self._engines.unused(layer)
+        return unused, self._engines.pop(layer)
+
+    def give_up(self) -> None:
+        """It will not be entered, for a reason that is known."""
+        self._next = None
+
+    def __del__(self) -> None:
+        if self._next is not None and self._replacements:
+            keys = ", ".join(map(str, self._replacements))
+            self._warn_of(f"the override of {keys} was never entered: use it with `with`")
 
     async def __aenter__(self) -> Self:
         """Put the replacements in force."""
@@ -263,7 +289,7 @@ class Override:
         layer = self._innermost()
         unused = [] if error is not None else self._engines.unused(layer)
         await _close(self._engines.pop(layer), error)
-        self._warn(unused)
+        self.warn(unused)
 
     def _begin(self) -> list[_Ended]:
         layer = self._next or self._engines.layer(self._replacements, local=self._local)
@@ -276,6 +302,8 @@ class Override:
         """The one that was entered last, in this context where that counts."""
         entered = self._entered
         here = [layer for layer in entered if layer in LOCAL.get()] if self._local else entered
+        if not entered:
+            raise RuntimeError("this override is not entered, so it cannot be left")
         layer = (here or entered)[-1]
         entered.remove(layer)
         return layer
@@ -284,15 +312,22 @@ class Override:
         """The same, to be entered by somebody else at the same time."""
         return Override(self._engines, self._replacements, local=self._local, place=self._place)
 
-    def _warn(self, unused: Sequence[Key]) -> None:
+    def warn(self, unused: Sequence[Key]) -> None:
+        """Say that nobody asks for these keys."""
         for key in unused:
-            message = f"nothing asks for {key}, so its override has had no effect"
-            warnings.warn_explicit(
-                message, UnusedOverrideWarning, self._place.file, self._place.line
-            )
+            self._warn_of(f"nothing asks for {key}, so its override has had no effect")
+
+    def _warn_of(self, message: str) -> None:
+        warnings.warn_explicit(message, UnusedOverrideWarning, self._place.file, self._place.line)
 
     def __call__(self, function: _F, /) -> _F:
         """Put the replacements in force whenever *function* runs."""
+        if isinstance(function, type):  # its methods would run without them
+            raise TypeError(
+                f"an override decorates functions, and {spell(function)} is a class: decorate its "
+                "methods, or enter the override in a fixture that they share"
+            )
+        self._next = None  # each call has one of its own
         if inspect.iscoroutinefunction(function):
             wrapped = self._around_coroutine(function)
         elif inspect.isasyncgenfunction(function):
@@ -368,8 +403,13 @@ def by_key(replacements: Mapping[Any, Any]) -> dict[Key, Any]:
     """
     spelled: dict[Key, list[str]] = {}
     for form in replacements:
-        spelled.setdefault(as_key(form), []).append(spell(form))
+        spelled.setdefault(as_key(form), []).append(_written(form))
     for key, forms in spelled.items():
         if len(forms) > 1:
             raise errors.DuplicateOverrideError(key=key, spelled=forms)
     return {as_key(form): each for form, each in replacements.items()}
+
+
+def _written(form: Any) -> str:
+    """*form* as it was written, without what else it has been annotated with."""
+    return f"Annotated[{spell(form)}, ...]" if get_origin(form) is Annotated else spell(form)

@@ -31,6 +31,8 @@ __all__ = ["Replaced", "Setup", "Setups", "value_provider"]
 Replaced = Mapping[Key, Declaration | None]
 """Key to the declaration of a replacement; to None, if that is an object."""
 
+_FIELDS = dataclasses.fields(Declaration)
+
 _MOST_KEPT = 64
 """Engines with overrides, for each engine without: the oldest goes first."""
 
@@ -73,7 +75,23 @@ class Setups:
         self.observers = Observers()
         self.asked: set[Key] = set()
         self._container = container
+        self._declarations: dict[object, Declaration] = {}
         self.lock = threading.RLock()
+
+    def known(self, declaration: Declaration) -> Declaration:
+        """The first that says the same in the same place: a fixture makes one for each test."""
+        said = {each.name: getattr(declaration, each.name) for each in _FIELDS}
+        if said.pop("local_names"):
+            return declaration
+        shape = (id(said.pop("target")), *said.values())  # which one is kept as long as this is
+        try:
+            hash(shape)
+        except TypeError:  # what a key is annotated with
+            return declaration
+        with self.lock:
+            if shape not in self._declarations:
+                _keep(self._declarations, shape, declaration)
+            return self._declarations[shape]
 
     def first(self, graph: Graph, ready: Collection[Key]) -> Setup:
         """Without any override."""

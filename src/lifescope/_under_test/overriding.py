@@ -1,5 +1,6 @@
 """Overrides of a test: what `lifescope_override` gives."""
 
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -10,13 +11,17 @@ from typing_extensions import TypeForm
 
 from lifescope import Container, LifescopeError
 from lifescope._model.keys import as_key
+from lifescope._model.names import Place
 from lifescope._runtime import loops
 from lifescope._runtime.overrides import Override
 from lifescope._under_test.drivers import is_async
 from lifescope._under_test.runs import RUNS, Run
 from lifescope._under_test.scopes import SCOPES_OF, Scopes
 
-__all__ = ["LifescopeOverride"]
+__all__ = ["HAS_PASSED", "LifescopeOverride"]
+
+HAS_PASSED = pytest.StashKey[bool]()
+"""In a test: it has run, and nothing has failed in it."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -57,14 +62,17 @@ class LifescopeOverride:
         __tracebackhide__ = True
         if local and is_async(self._request.node) and loops.loop_token() is None:
             pytest.fail("local=True is for calls inside an async test, not for fixtures of it")
+        frame = sys._getframe(1)
+        place = Place(frame.f_code.co_filename, frame.f_lineno)
         try:
-            override = self._container.override(key, *replacement, local=local)
+            override = self._container._override_at(place, key, *replacement, local=local)
         except LifescopeError as error:
             raise error.with_traceback(None) from error.__cause__  # the test's line counts
         keys = [as_key(form) for form in (key if not replacement else [key])]
-        around = self._scopes()
-        for scopes in around:
-            scopes.check_override(keys, self._request.fixturenames)
+        for scopes in self._scopes():
+            if late := scopes.late_override(keys, self._request.fixturenames):
+                override.give_up()
+                raise late
         override.__enter__()
         self._entered.append(override)
         for scopes in self._scopes(of_test=True):
@@ -96,8 +104,11 @@ class LifescopeOverride:
         """End it, and wait until everything is released, in whichever event loop it lives."""
         runs = self._request.config.stash.get(RUNS, list[Run]())
         drivers = {run.scope: run.driver for run in runs}
+        unused, all_ended = override.end()
         with ExitStack() as stack:
-            for overlays, ended in override.end():
+            if self._request.node.stash.get(HAS_PASSED, False):
+                stack.callback(override.warn, unused)
+            for overlays, ended in all_ended:
                 driver = drivers.get(overlays.app)
                 if driver is None:
                     overlays.close_soon(ended)

@@ -44,21 +44,25 @@ class ScopeInTest:
 
     async def get(self, key: TypeForm[T]) -> T:
         """As `OpenScope.get`."""
+        __tracebackhide__ = True
         self._scopes.asked_for(key)
         return await self._scopes.scope.get(key)
 
     def get_nowait(self, key: TypeForm[T]) -> T:
         """As `OpenScope.get_nowait`."""
+        __tracebackhide__ = True
         self._scopes.asked_for(key)
         return self._scopes.scope.get_nowait(key)
 
     async def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """As `OpenScope.call`."""
+        __tracebackhide__ = True
         self._scopes.asked_for_anything("call()")
         return await self._scopes.scope.call(fn, *args, **kwargs)
 
     def open(self, name: str | None = None, *, values: Mapping[Any, Any] | None = None) -> Any:
         """As `OpenScope.open`."""
+        __tracebackhide__ = True
         self._scopes.asked_for_anything("open()")
         return self._scopes.scope.open(name, values=values)
 
@@ -181,6 +185,7 @@ class Scopes:
         Raises:
             RuntimeError: The scope was in use before an override of something that this needs.
         """
+        __tracebackhide__ = True
         provider = self.scope._engine.graph.find(as_key(key))
         if provider is None:
             return
@@ -191,24 +196,24 @@ class Scopes:
 
     def asked_for_anything(self, how: str) -> None:
         """Somebody asks in a way that does not tell for what. Raises as `asked_for`."""
+        __tracebackhide__ = True
         if self._late:
             raise self._too_late(self._late[0], f"{how} may need it")
         self._asked_by_name.add(how)
 
-    def check_override(self, keys: Collection[Key], fixtures: Collection[str]) -> None:
-        """See that the objects that were given to a test with *fixtures* are not stale then.
-
-        Raises:
-            RuntimeError: One of them was made with the original.
-        """
+    def late_override(
+        self, keys: Collection[Key], fixtures: Collection[str]
+    ) -> RuntimeError | None:
+        """The error for a test with *fixtures*, if it has an object that would be stale then."""
         for key in keys:
             for how in self._asked_by_name:
-                raise self._too_late(key, f"{how} may have needed it")
+                return self._too_late(key, f"{how} may have needed it")
             for provider, fixture in self._asked:
                 is_in_use = fixture is None or fixture in fixtures
                 if is_in_use and self._needs(provider, key):
                     whose = f'the fixture "{fixture}"' if fixture else "this test"
-                    raise self._too_late(key, f"{whose} has {provider.key}, which needs it")
+                    return self._too_late(key, f"{whose} has {provider.key}, which needs it")
+        return None
 
     def overridden(self, keys: Collection[Key]) -> None:
         """An override of *keys* has begun: as long as nobody has asked, it holds here, too."""

@@ -31,7 +31,8 @@ LifescopeError
 ├── ServerClosedError                a server is to start that has been closed (also RuntimeError)
 ├── OverrideError
 │   ├── UnknownOverrideError         nothing provides the key that is overridden (also LookupError)
-│   └── DuplicateOverrideError       two replacements for one key (also ValueError)
+│   ├── DuplicateOverrideError       two replacements for one key (also ValueError)
+│   └── WrongReplacementError        a class or function in place of an object (also TypeError)
 ├── MissingMemberError               a partial fake does not have what it is asked for
 ├── UnknownMemberError               a fake of what its class does not have (also TypeError)
 ├── WrongMemberError                 a fake that cannot be called like its method (also TypeError)
@@ -86,6 +87,7 @@ from lifescope.errors._overrides import (
     UnknownMemberError,
     UnknownOverrideError,
     WrongMemberError,
+    WrongReplacementError,
 )
 from lifescope.errors._pages import page
 
@@ -128,6 +130,7 @@ __all__ = [
     "UnusedProviderError",
     "WrongLoopError",
     "WrongMemberError",
+    "WrongReplacementError",
     "WrongValueError",
     "page",
 ]

@@ -18,6 +18,7 @@ __all__ = [
     "UnknownMemberError",
     "UnknownOverrideError",
     "WrongMemberError",
+    "WrongReplacementError",
 ]
 
 
@@ -75,6 +76,35 @@ class DuplicateOverrideError(OverrideError, ValueError, code="LS402"):
             f"one override replaces {self.key} {len(self.spelled)} times",
             lists=[("All of these are the same key:", self.spelled)],
             fixes=["keep one of them, or nest two overrides: the inner one wins."],
+        )
+
+
+@dataclass(eq=False, kw_only=True, repr=False)
+class WrongReplacementError(OverrideError, TypeError, code="LS407"):
+    """Raised when a class or function is to replace what it would make.
+
+    Attributes:
+        key: The key.
+        given: `FakeMailer`, or `fake_mailer()` for a function.
+        scope: The scope of what it is to replace.
+    """
+
+    key: Key
+    given: str
+    scope: str
+
+    def _report(self) -> _text.Report:
+        name = self.given.removesuffix("()")
+        kind = "class" if name == self.given else "function"
+        key = self.key if self.key.name is None else "..."
+        name = "..." if "<lambda>" in name else name
+        return _text.Report(
+            f"{self.given} is a {kind}, which would itself be handed out as {self.key}",
+            fixes=[
+                f"pass an object: override({key}, {name}()).",
+                "pass a provider, which makes one for each scope: "
+                f'override({key}, provider({name}, scope="{self.scope}")).',
+            ],
         )
 
 
