@@ -31,7 +31,7 @@ async def serve(
     # A thread that is blocked costs nothing, and leaves the event loop as a server has it.
     threading.Thread(target=_obey, args=(server, answer), daemon=True).start()
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
-    while not server.started and not serving.done():
+    while not server.started and not serving.done():  # noqa: ASYNC110  uvicorn tells nobody
         await asyncio.sleep(0.01)
     if server.started:
         answer({"port": listener.getsockname()[1]})

@@ -1,15 +1,15 @@
 """dishka: generated functions; `DishkaRoute` on FastAPI; `get_sync` where nothing is async."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
+import starlette_dishka
 from benchmarks.peers.contestants.contestant import Contestant, Unit
 from benchmarks.peers.contestants.routes import bare, bare_starlette, filled
 from benchmarks.peers.graphs import Graph
 from benchmarks.peers.graphs.witness import seen
 from dishka import FromDishka, Provider, Scope, make_async_container
-from dishka.integrations import fastapi, litestar, starlette
+from dishka.integrations import fastapi, litestar
 from dishka.integrations.base import wrap_injection
 from fastapi import FastAPI
 from litestar import Litestar
@@ -24,9 +24,10 @@ class Dishka(Contestant):
     label = "dishka"
     practice = (
         "`make_async_container` with its own checks; `get_sync` where nothing is awaited;"
-        " `DishkaRoute` on FastAPI, `inject` elsewhere; `wrap_injection` for functions."
+        " `DishkaRoute` on FastAPI, `inject` on Litestar and, from `starlette-dishka`, on"
+        " Starlette; `wrap_injection` for functions."
     )
-    distributions = ("dishka",)
+    distributions = ("dishka", "starlette-dishka")
 
     async def build(self, graph: Graph) -> None:
         self.graph = graph
@@ -74,26 +75,21 @@ class Dishka(Contestant):
     def starlette(self, kind: str) -> Any:
         key = self.key(kind)
 
-        @starlette.inject
+        @starlette_dishka.inject
         async def route(request: Request, *, obj: FromDishka[key]) -> JSONResponse:
             seen(obj)
             return JSONResponse({})
 
         app = Starlette(routes=[Route("/", route if key else bare_starlette)])
-        _set_up(starlette, self.container, app)
+        starlette_dishka.setup_dishka(self.container, app)
         return app
 
     def litestar(self, kind: str) -> Any:
         key = self.key(kind)
         route = litestar.inject(filled("injected", FromDishka[key])) if key else bare
         app = Litestar([litestar_get("/")(route)])
-        _set_up(litestar, self.container, app)
+        litestar.setup_dishka(self.container, app)
         return app
-
-
-def _set_up(integration: Any, container: Any, app: Any) -> None:
-    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
-        integration.setup_dishka(container, app)
 
 
 CONTESTANT = Dishka

@@ -5,6 +5,7 @@ They are written from the graph only so that all graphs share one module;
 """
 
 import sys
+import types
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,30 @@ def app_objects(graph: Graph) -> dict[type, Any]:
         if node.scope == "app":
             made[node.cls] = node.make(*(made[cls] for cls in node.params.values()))
     return made
+
+
+def calling(node: Node) -> Any:
+    """The coroutine function that somebody would write who needs one instead of the class."""
+    parameters = ", ".join(node.params)
+    names: dict[str, Any] = {"cls": node.cls}
+    exec(f"async def make({parameters}):\n    return cls({parameters})", names)
+    return names["make"]
+
+
+def with_annotations(function: Any, annotations: dict[str, Any]) -> Any:
+    """*function* again, with other annotations, as if it had been written so."""
+    again = types.FunctionType(function.__code__, function.__globals__, function.__name__)
+    again.__annotations__ = annotations
+    return again
+
+
+def ready(value: Any) -> Any:
+    """A coroutine function that returns *value*."""
+
+    async def get() -> Any:
+        return value
+
+    return get
 
 
 class Writer:
