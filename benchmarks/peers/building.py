@@ -40,6 +40,7 @@ async def build(workload: Workload, name: str, *, is_traced: bool) -> dict[str, 
     for _ in range(_LATER):
         await unit()
     ended = time.perf_counter()
+    await contestant.close()
     return {
         "build_ms": (built - began) * 1e3,
         "first_ms": (asked - built) * 1e3,
@@ -55,4 +56,6 @@ async def _traced(contestant: Contestant, graph: Graph) -> float:
     await contestant.open()
     await contestant.unit()()
     collected()
-    return tracemalloc.get_traced_memory()[0] / 1024
+    kept = tracemalloc.get_traced_memory()[0] / 1024
+    await contestant.close()
+    return kept

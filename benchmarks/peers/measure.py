@@ -103,9 +103,10 @@ def _stop(able: Workers, row: Row) -> None:
 
 
 def _build(workload: Workload, able: Workers, row: Row, effort: Effort) -> None:
-    is_traced = [False] * effort.single_rounds + [True]
-    for traced in is_traced:
-        _once(workload, able, row, {"is_traced": traced})
+    for _ in range(effort.single_rounds):
+        _once(workload, able, row, {"is_traced": False})
+    if workload.graph == "flat":  # tracing takes long, and the others would say the same
+        _once(workload, able, row, {"is_traced": True})
 
 
 def _memory(workload: Workload, able: Workers, row: Row, effort: Effort) -> None:

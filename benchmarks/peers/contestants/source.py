@@ -51,7 +51,7 @@ def app_objects(graph: Graph) -> dict[type, Any]:
 def calling(node: Node) -> Any:
     """The coroutine function that somebody would write who needs one instead of the class."""
     parameters = ", ".join(node.params)
-    names: dict[str, Any] = {"cls": node.cls}
+    names: dict[str, Any] = {"cls": node.cls, "__name__": __name__}
     exec(f"async def make({parameters}):\n    return cls({parameters})", names)
     return names["make"]
 
