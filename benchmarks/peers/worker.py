@@ -12,6 +12,7 @@ What is measured once per process (W6, W10) answers the first line with {"figure
 
 import gc
 import json
+import logging
 import os
 import sys
 import time
@@ -48,6 +49,7 @@ class Channel:
 def main() -> None:
     """Say what the contestant is, then do what stdin says, until it ends."""
     warnings.simplefilter("ignore")
+    logging.disable(logging.INFO)  # Litestar switches it on
     channel, name = Channel(), sys.argv[1]
     try:
         contestant = load(name)
