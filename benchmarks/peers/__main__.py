@@ -92,7 +92,7 @@ def _run(workloads: list[Workload], names: list[str], effort: Effort, *, is_quic
             start = time.monotonic()
             results.rows[workload.id] = measure(workload, workers, effort)
             _say(f"{workload.id} ... {time.monotonic() - start:.0f} s")
-    results.machine["seconds"] = time.monotonic() - began
+    results.machine |= {"seconds": time.monotonic() - began, "noise": results.noise()}
     return results
 
 

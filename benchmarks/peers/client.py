@@ -57,10 +57,10 @@ async def load(port: int, seconds: float) -> dict[str, Any]:
     ]
     for connection in connections:
         connection.send()
-    await asyncio.sleep(seconds * _WARM)
+    await _until(times, CONNECTIONS, seconds * _WARM)
     warm = len(times)
     began = time.perf_counter()
-    await asyncio.sleep(seconds)
+    await _until(times, warm + CONNECTIONS, seconds)
     elapsed = time.perf_counter() - began
     counted = sorted(times[warm:])
     for connection in connections:
@@ -74,6 +74,13 @@ async def load(port: int, seconds: float) -> dict[str, Any]:
         },
         "errors": [each.decode(errors="replace") for each in errors[:3]],
     }
+
+
+async def _until(times: list[float], count: int, seconds: float) -> None:
+    """Wait so long, and on if there are fewer than *count* answers by then."""
+    await asyncio.sleep(seconds)
+    while len(times) < count:
+        await asyncio.sleep(seconds / 10)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,9 @@ class Report:
         return (
             f"{machine['date']}, {machine['python']} on {machine['system']},"
             f" {machine['processor']}, {machine['processors']} processors,"
-            f" {machine['seconds']:.0f} s.{effort}\n{named}."
+            f" {machine['seconds']:.0f} s.{effort}\n"
+            f"From one round to another the baseline varied by {machine['noise']:.0%}"
+            f" (median of the workloads).\n{named}."
         )
 
     def _label(self, name: str) -> str:

@@ -82,6 +82,13 @@ class Results:
     missing: dict[str, str]
     rows: dict[str, Row] = field(default_factory=dict)
 
+    def noise(self) -> float:
+        """How much the baseline has varied between rounds, as a part of it."""
+        baselines = [row[BASELINE] for row in self.rows.values() if BASELINE in row]
+        series = [cell.series.get(SECONDS, []) for cell in baselines]
+        varied = [(max(each) - min(each)) / statistics.median(each) for each in series if each]
+        return statistics.median(varied) if varied else 0.0
+
     def save(self, path: Path) -> None:
         """Write everything but the values of the single rounds."""
         document = asdict(self)
