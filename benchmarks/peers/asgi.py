@@ -1,7 +1,7 @@
 """An ASGI app that is called directly, with a task for each request, as servers do it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from benchmarks.peers.graphs.witness import LAST, seen
 from benchmarks.peers.workloads import Workload
 
 Message = dict[str, Any]
-App = Callable[..., Awaitable[None]]
+App = Callable[..., Coroutine[Any, Any, None]]
 
 PAGE = 2
 """What the query of a request with one says; the route's own default is another."""
