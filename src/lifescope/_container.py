@@ -12,6 +12,7 @@ from lifescope import errors
 from lifescope._asgi.root import Root
 from lifescope._asgi.settings import OnCrash, Settings
 from lifescope._declare import registry
+from lifescope._declare.arguments import wrong_values
 from lifescope._graph.graph import Graph
 from lifescope._graph.validate import build
 from lifescope._inject import inject_from
@@ -63,6 +64,7 @@ class Container:
         frame = sys._getframe(1)
         place = Place(frame.f_code.co_filename, frame.f_lineno)
         declarations, problems = registry.collect(sources, place)
+        problems += wrong_values(values or {}, place)
         self.__lifescope_declarations__ = tuple(declarations)
         providers, unreadable = registry.read(declarations)
         given = {
@@ -172,6 +174,11 @@ class Container:
         Raises:
             SuppliedValueError: The values are not the declared ones.
         """
+        if isinstance(values, str):
+            raise TypeError(
+                f"container.open() opens an app scope; the scope {values!r} opens in it: "
+                f"async with container.open() as app, app.open({values!r}) as scope: ..."
+            )
         return Opening(
             self._engines.current,
             None,
@@ -259,6 +266,12 @@ def _replacements(key: Any, replacement: tuple[Any, ...]) -> Mapping[Any, Any]:
 
 def _order(scopes: Sequence[str]) -> ScopeOrder:
     names = tuple(scopes)
+    if isinstance(scopes, str):  # it is a sequence, of its letters
+        raise errors.InvalidProviderError(
+            name=f"scopes={scopes!r}",
+            reason="is a text, and not a tuple of names",
+            fixes=[f'say scopes=("{scopes}",), if that is the only one.'],
+        )
     if not names or len(set(names)) < len(names) or TRANSIENT in names:
         raise errors.InvalidProviderError(
             name=f"scopes={names!r}",

@@ -18,7 +18,7 @@ from lifescope._declare.decorator import local_names
 from lifescope._declare.imports import import_of
 from lifescope._declare.signatures import injected_names, names_of, read_entry
 from lifescope._model.keys import InjectMarker
-from lifescope._model.names import place_of, spell_callable
+from lifescope._model.names import place_of, spell_callable, written_at
 from lifescope._model.provider import Entry
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._runtime import connections, loops
@@ -42,7 +42,9 @@ plain `AsyncSession`. FastAPI has its own, which needs no decorator:
 
 
 def _never_filled() -> errors.NeverFilledError | None:
-    """The function that FastAPI is reading at this moment, with an `Inject` that is not its own.
+    """Whatever FastAPI is reading at this moment, with an `Inject` that is not its own.
+
+    It may be a function, or a class or an object that is used with `Depends`.
 
     FastAPI has no name for it in public, so this looks at who calls; elsewhere it is None.
     """
@@ -50,14 +52,15 @@ def _never_filled() -> errors.NeverFilledError | None:
     while frame is not None:
         module: str = frame.f_globals.get("__name__", "")
         function: Any = frame.f_locals.get("call") if module.startswith("fastapi.") else None
-        if inspect.isroutine(function):
-            names = names_of(function)
+        names = names_of(function) if callable(function) else ()
+        if names and (unfilled := injected_names(function, {})):
+            place = written_at(function)
             return errors.NeverFilledError(
                 name=spell_callable(function),
-                parameters=sorted(injected_names(function, {}), key=names.index),
-                place=place_of(function),
+                parameters=sorted(unfilled, key=names.index),
+                place=place,
                 signature=names,
-                imported_at=import_of("Inject", inspect.unwrap(function).__code__.co_filename),
+                imported_at=import_of("Inject", place.file) if place else None,
                 is_fastapi=True,
             )
         frame = frame.f_back

@@ -24,6 +24,7 @@ __all__ = [
     "chain",
     "join",
     "keys",
+    "near",
     "numbered",
     "numbers",
     "wrap",
@@ -141,6 +142,16 @@ def keys(provider: Provider) -> str:
     """What *provider* offers; a contribution offers a part of a list."""
     spelled = ", ".join(map(str, provider.keys))
     return f"list[{spelled}]" if provider.many else spelled
+
+
+def near(name: str, known: Sequence[str]) -> str | None:
+    """The one of *known* that is spelled like *name*, if there is one."""
+    import difflib  # only where something is wrong already
+
+    lowered = {other.lower(): other for other in known}
+    begun = [o for o in lowered if o.startswith(name.lower()) or name.lower().startswith(o)]
+    found = begun or difflib.get_close_matches(name.lower(), lowered, 1, 0.6)
+    return lowered[found[0]] if found and name else None
 
 
 def branch(*, is_last: bool) -> str:

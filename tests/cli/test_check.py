@@ -6,9 +6,25 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from cli.conftest import Run, Write
 from lifescope import cli
+
+FORGOTTEN_ON_METHODS = """
+from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
+
+class Page(HTTPEndpoint):
+    async def get(self, request: Request, a: Inject[A]) -> Response: ...
+
+class Live(WebSocketEndpoint):
+    async def on_connect(self, websocket: Any, a: Inject[A]) -> None: ...
+
+def create_app() -> Starlette:
+    return Starlette(routes=[Route("/page", Page), WebSocketRoute("/live", Live)])
+
+app = Container(make_a).asgi(create_app)
+"""
 
 FINE = """
 def create_app() -> Starlette:
@@ -50,6 +66,15 @@ def test_attribute_path(run: Run, program: Write) -> None:
     """The app may be an attribute of something in the module."""
     name = program(f"{FINE}\nclass Programs:\n    first = app\n")
     assert run("check", f"{name}:Programs.first").code == 0
+
+
+def test_methods_that_nobody_fills(run: Run, program: Write) -> None:
+    """G14, C16: Starlette's endpoint classes call their methods with a request and no more."""
+    done = run("check", f"{program(FORGOTTEN_ON_METHODS)}:app")
+    assert done.code == cli.PROBLEMS
+    assert '[LS109] nobody fills "a" of Page.get()' in done.out
+    assert '[LS109] nobody fills "a" of Live.on_connect()' in done.out
+    assert "Fix: put @inject on it" in done.out
 
 
 def test_no_kind_of_problem_hides_another(run: Run, program: Write) -> None:
@@ -170,9 +195,42 @@ def test_factory_with_an_error_of_its_own(run: Run, program: Write) -> None:
     assert done.err.count('  File "') == 1
 
 
+LEAVING = {
+    "the module": "import sys; sys.exit(0)",
+    "the app factory": (
+        "import sys\n\ndef create_app():\n    sys.exit('no settings')\n\n"
+        "app = Container().asgi(create_app)"
+    ),
+}
+
+
+@pytest.mark.parametrize("who", LEAVING)
+def test_exit_code_of_the_program_is_not_the_checks(run: Run, program: Write, who: str) -> None:
+    """What ends the program before it can be checked has not passed: 3, and the line."""
+    done = run("check", f"{program(LEAVING[who])}:app")
+    assert done.code == cli.NOT_STARTED
+    assert "sys.exit(" in done.err
+    assert "cannot be imported, or its app cannot be made" in done.err
+
+
+@pytest.mark.parametrize("command", [["check", "--json"], ["graph", "--format", "json"]])
+def test_what_the_program_prints_is_not_in_the_output(
+    run: Run, program: Write, command: list[str]
+) -> None:
+    """Data can be read from stdout, whatever the module and the app factory print."""
+    text = FINE.replace("def create_app()", "print('at import')\n\ndef create_app()")
+    text = text.replace("    return Starlette(", "    print('at the call'); return Starlette(")
+    done = run(*command, f"{program(text)}:app")
+    assert done.code == 0
+    assert json.loads(done.out)["version"] == 1
+    assert done.err == "at import\nat the call\n"
+
+
 @pytest.mark.parametrize(
     ("named", "text"),
     [
+        ("./shop.py:app", "write dots instead of slashes"),
+        (".shop:app", 'no module ".shop"'),
         ("{}:nosuch", 'has no "nosuch"'),
         ("{}:calls", "an object of type list: name what container.asgi() returned"),
         ("{}", "not of the form module:app"),
@@ -259,3 +317,50 @@ def test_pages_of_the_framework_do_not_count(run: Run, program: Write, framework
     name = program(f"{text}\napp = Container(make_a).asgi(create_app)")
     assert run("check", f"{name}:app") == (0, "ok: 1 provider, 1 route\n", "")
     assert "items(a)" in run("plan", f"{name}:app", "/items").out
+
+
+QUOTED = """
+from fastapi import Depends, FastAPI
+from lifescope.integrations.fastapi import Inject as Injected
+
+def dependency(later: Injected["Later"]) -> None: ...
+
+def create_app():
+    app = FastAPI()
+
+    class Local: ...
+
+    @app.get("/items", dependencies=[Depends(dependency)])
+    async def items(
+        later: Injected["Later"],
+        lazy: Injected[Lazy["Later"]],
+        named: Injected[Annotated["Later | None", Named("x")]],
+        local: Injected["Local | None"],
+    ) -> list[str]:
+        return [type(later).__name__, type(await lazy).__name__, repr(named), repr(local)]
+
+    return app
+
+@provider(scope="request")
+class Later: ...
+
+app = Container(Later).asgi(create_app)
+"""
+
+
+def test_names_in_quotes(run: Run, program: Write) -> None:
+    """G14: FastAPI does not read what stands in quotes within `Inject[...]`; we do."""
+    name = program(QUOTED)
+    assert run("check", f"{name}:app") == (0, "ok: 1 provider, 1 route\n", "")
+    with TestClient(sys.modules[name].app) as client:
+        assert client.get("/items").json() == ["Later", "Later", "None", "None"]
+
+
+def test_names_in_quotes_that_are_not_there(run: Run, program: Write) -> None:
+    """C13: It is the name that is wrong, not a provider that is missing."""
+    name = program(QUOTED.replace("class Later", "class Latter").replace("r(Later)", "r(Latter)"))
+    done = run("check", f"{name}:app")
+    assert done.code == cli.PROBLEMS
+    assert 'cannot read the annotation "Later" of "later" in items()' in done.out
+    assert "Fix: say Latter instead of Later" in done.out
+    assert "nothing provides" not in done.out

@@ -107,6 +107,7 @@ def test_key_as_people_write_it(run: Run, program: Write, key: str) -> None:
         ("A:other", '"A:other" is provided as {0}.A, {0}.A:replica'),
         ("Rule", 'nothing provides "Rule"; there is list[{0}.Rule]'),
         ("[", 'nothing provides "["'),
+        ("many()", '"many()" asks for things and provides none: lifescope plan says'),
     ],
 )
 def test_near_misses(run: Run, program: Write, key: str, text: str) -> None:

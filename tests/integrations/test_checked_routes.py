@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI, WebSocket
@@ -221,6 +221,29 @@ def test_field_of_a_model_that_nobody_fills() -> None:
     """Where no function is read, pydantic is told in one sentence."""
     with pytest.raises(TypeError, match=r"nobody fills Inject\[Form\]"):
         TypeAdapter(CoreInject[Form])
+
+
+class AskingClass:
+    def __init__(self, session: CoreInject[Session]) -> None: ...
+
+
+class AskingObject:
+    def __call__(self, session: CoreInject[Session]) -> None: ...
+
+
+@pytest.mark.parametrize("dependency", [AskingClass, AskingObject()])
+def test_dependency_class_that_nobody_fills(dependency: Any) -> None:
+    """It is the class that is named, or that of the object, and not the endpoint around it."""
+    app, name = FastAPI(), getattr(dependency, "__name__", type(dependency).__name__)
+    with pytest.raises(NeverFilledError) as caught:
+
+        @app.get("/")
+        async def endpoint(asking: Annotated[Any, Depends(dependency)]) -> None: ...
+
+    assert caught.value.name.removesuffix("()") == name
+    assert caught.value.parameters == ("session",)
+    assert caught.value.place is not None
+    assert caught.value.place.file == __file__
 
 
 async def test_parameter_that_nobody_fills() -> None:

@@ -75,6 +75,23 @@ def test_causes_name_their_errors() -> None:
     }
 
 
+def test_handle_is_an_edge_and_no_node() -> None:
+    """K08: The circle, and what would be kept, go through `Lazy`; it is nothing that is made."""
+
+    class Left:
+        def __init__(self, right: "Lazy[Right]", kept: Lazy[A]) -> None: ...
+
+    class Right:
+        def __init__(self, left: Left) -> None: ...
+
+    error = refused(
+        provider(Left, scope="app"), provider(Right, scope="app"), provider(A, scope="request")
+    )
+    assert states(error)["Left"] == "cause"
+    assert not [name for name in states(error) if name.startswith("Lazy")]
+    assert "Lazy[Right]" in str(error)
+
+
 def test_a_single_problem_is_drawn_too() -> None:
     """The error of a single mistake has the graph as well."""
 

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import pytest
 
@@ -254,3 +254,27 @@ async def test_values_that_a_provider_makes() -> None:
 
 
 pytestmark = pytest.mark.anyio
+
+
+def test_scope_that_is_meant_is_the_one_that_is_looked_at() -> None:
+    """C04, K01: What is wrong with the scope that is meant is told with the misspelled one."""
+
+    class Report:
+        def __init__(self, session: Session) -> None: ...
+
+    sources = provider(Session, scope="requst"), provider(Report, scope="app")
+    error = refused(*sources)
+    assert [type(problem) for problem in error.problems] == [
+        UnknownScopeError,
+        CaptiveDependencyError,
+    ]
+    missing = refused(provider(Report, scope="requst"))
+    assert 'supplied(Session, scope="request")' in str(missing)
+
+
+def test_literal_is_spelled_as_it_is_written() -> None:
+    """K01: What a way out says can be copied."""
+
+    def make(mode: Literal["fast", "safe"]) -> Session: ...
+
+    assert "Literal['fast', 'safe']" in str(refused(provider(make, scope="app")))

@@ -113,7 +113,8 @@ def _entries_of_leaf(leaf: Leaf) -> _Found:
         yield from _entries_of_handlers(handlers, way)
     elif isinstance(endpoint, type):
         for name in dir(endpoint):
-            yield from _noted(getattr(endpoint, name, None), way)
+            if not name.startswith("__"):
+                yield from _entries_of_function(getattr(endpoint, name, None), {}, way)
     elif endpoint is None or is_app(endpoint):
         raise _UnknownShapeError
     else:
@@ -155,7 +156,10 @@ def _entries_of_function(function: Any, forms: dict[str, Any], way: tuple[Link, 
     by_hand: set[str] = set(function.keywords) if is_partial(function) else set()
     function = function.func if is_partial(function) else function
     if forms:
-        yield dataclasses.replace(entry_of(function, forms), asked_by=way, scope=REQUEST)
+        try:
+            yield dataclasses.replace(entry_of(function, forms), asked_by=way, scope=REQUEST)
+        except GraphError as error:  # a name in quotes that is not there
+            yield from error.problems
     if hasattr(function, "__lifescope_asks_for__"):
         yield from _noted(function, way)
     elif inspect.isroutine(function):

@@ -8,7 +8,7 @@ from typing import Any, cast
 from lifescope import errors
 from lifescope._asgi.protocol import AsgiApp
 from lifescope._declare.signatures import by_name, called_function, read_entry
-from lifescope._model.names import spell_callable, unwrap
+from lifescope._model.names import place_of, spell_callable, unwrap
 from lifescope._model.provider import Entry, Provider
 from lifescope._runtime.engine import Engine
 from lifescope._runtime.filling import Filler
@@ -118,7 +118,11 @@ class AppFactory:
             return cast("AsgiApp", made)
         given = made.__name__ if isinstance(made, type) else type(made).__name__
         raise errors.AppFactoryError(
-            factory=self.name, given=given, is_class=isinstance(made, type), is_sync=is_sync
+            factory=self.name,
+            given=given,
+            is_class=isinstance(made, type),
+            is_sync=is_sync,
+            place=place_of(self._given),
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any, get_args, get_origin
 
 from lifescope import errors
 from lifescope._declare.annotations import without_none
+from lifescope._declare.arguments import usable
 from lifescope._declare.signatures import MISSING, Reader, by_name, called_function
 from lifescope._model.keys import Key, as_key
 from lifescope._model.names import at, spell
@@ -46,17 +47,32 @@ _IN_THREAD = {
 
 def read_declaration(declaration: Declaration) -> tuple[Provider | None, list[errors.GraphError]]:
     """The provider that *declaration* describes, or everything that is wrong with it."""
-    if declaration.supplied:
-        key = as_key((declaration.provides or (declaration.target,))[0])
-        supplied = Provider(
-            keys=(Key(key.form, declaration.name or key.name),),
-            scope=declaration.scope,
-            kind=Kind.SUPPLIED,
-            target=type(None),
-            place=declaration.place,
-            said_at=declaration.said_at,
-        )
-        return supplied, []
+    declaration, wrong = usable(declaration)
+    read = _read_supplied if declaration.supplied else _read_provider
+    provider, problems = read(declaration)
+    return provider, [*wrong, *problems]
+
+
+def _read_supplied(
+    declaration: Declaration,
+) -> tuple[Provider | None, list[errors.GraphError]]:
+    if not declaration.provides:
+        return None, []
+    key = as_key(declaration.provides[0])
+    supplied = Provider(
+        keys=(Key(key.form, declaration.name or key.name),),
+        scope=declaration.scope,
+        kind=Kind.SUPPLIED,
+        target=type(None),
+        place=declaration.place,
+        said_at=declaration.said_at,
+    )
+    return supplied, []
+
+
+def _read_provider(
+    declaration: Declaration,
+) -> tuple[Provider | None, list[errors.GraphError]]:
     reader = Reader(declaration.target, declaration.place, declaration.local_names)
     signature = reader.signature()
     found = [

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from lifescope import errors
+from lifescope._declare.arguments import kind_of
 from lifescope._declare.decorator import MARK
 from lifescope._declare.kinds import read_declaration
 from lifescope._model.keys import Key
@@ -111,9 +112,8 @@ def _meant(source: Any) -> Iterator[Declaration]:
 
 def _not_a_source(source: Any, place: Place | None) -> errors.InvalidProviderError:
     if not callable(source):
-        name = type(source).__qualname__.rpartition("<locals>.")[2]
         return errors.InvalidProviderError(
-            name="None" if source is None else f"an object of type {name}",
+            name=kind_of(source),
             reason="is not a provider",
             place=place,
             fixes=[f"hand ready objects in: Container(..., values={{Key: object}}){at(place)}."],

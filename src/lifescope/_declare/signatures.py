@@ -18,6 +18,7 @@ from lifescope._declare.annotations import (
     substituted,
     without_none,
 )
+from lifescope._declare.arguments import kind_of
 from lifescope._declare.imports import origin_of
 from lifescope._model.keys import InjectMarker, Key, as_key
 from lifescope._model.names import Place, is_foreign, place_of, spell_callable, written_at
@@ -58,11 +59,18 @@ class Reader:
     def signature(self) -> inspect.Signature:
         try:
             return read_signature(self.target)
-        except (ValueError, TypeError) as error:
-            self.refuse(
-                f"has no signature to read ({error})",
-                "write a function that calls it, and provide that.",
-            )
+        except (ValueError, TypeError):  # its text may have a value in it
+            if callable(self.target):
+                self.refuse(
+                    "has no signature to read",
+                    "write a function that calls it, and provide that.",
+                )
+            else:
+                self.name = kind_of(self.target)
+                self.refuse(
+                    "can neither be called nor be entered",
+                    "hand ready objects in: Container(..., values={Key: object}).",
+                )
             return inspect.Signature()
 
     @functools.cached_property
@@ -167,8 +175,16 @@ def _asking_for(
 
 
 def entry_of(target: Callable[..., Any], forms: collections.abc.Mapping[str, Any]) -> Entry:
-    """The entry of a function of which an adapter has read the parameters: name to key."""
-    parameters = tuple(_asking_for(form, name) for name, form in forms.items())
+    """The entry of a function of which an adapter has read the parameters: name to key.
+
+    Raises:
+        GraphError: A key has a name in quotes that is not there.
+    """
+    reader = Reader(target, place_of(target), {})
+    read = {name: reader.read(form, name) for name, form in forms.items()}
+    if reader.problems:
+        raise errors.GraphError.of(reader.problems)
+    parameters = tuple(_asking_for(form, name) for name, form in read.items())
     return Entry(spell_callable(target), parameters, place_of(target), signature=names_of(target))
 
 

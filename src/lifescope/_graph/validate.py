@@ -18,6 +18,7 @@ from lifescope._model.names import Place, spell
 from lifescope._model.provider import Edge, Entry, Kind, Link, Nearness, Parameter, Provider
 from lifescope._model.relations import RELATIONS
 from lifescope._model.scopes import TRANSIENT, ScopeOrder
+from lifescope._text import near
 
 __all__ = ["build", "check_entry", "edge_for", "merge", "missing_key"]
 
@@ -262,8 +263,9 @@ def _with_known_scope(
             known.append(provider)
         else:
             # In some scope it stays, so that those who need it are not reported as well.
-            known.append(dataclasses.replace(provider, scope=scopes.widest))
             names = (*scopes.names, TRANSIENT)
+            meant = near(provider.scope, names) or scopes.widest
+            known.append(dataclasses.replace(provider, scope=meant))
             problems.append(
                 errors.UnknownScopeError(
                     scope=provider.scope, known=names, name=provider.name, place=provider.said_at

@@ -8,7 +8,7 @@ import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 __all__ = [
     "Place",
@@ -49,6 +49,8 @@ def spell(form: object) -> str:
         return spell(get_args(form)[0])
     if origin is types.UnionType or origin is typing.Union:
         return " | ".join(spell(argument) for argument in get_args(form))
+    if origin is Literal:
+        return f"Literal[{', '.join(map(repr, get_args(form)))}]"
     if origin is not None:
         return f"{spell(origin)}[{', '.join(_spell_argument(a) for a in get_args(form))}]"
     name = getattr(form, "__qualname__", None) or getattr(form, "__name__", None)

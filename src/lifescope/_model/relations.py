@@ -7,9 +7,9 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar
 
-from lifescope._model.provider import Kind
+from lifescope._model.provider import Kind, Link
 
-__all__ = ["RELATIONS", "Background", "Current", "Factory", "Lazy"]
+__all__ = ["RELATIONS", "Background", "Current", "Factory", "Lazy", "relation_of"]
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -97,3 +97,9 @@ class Background(Protocol):
 
 RELATIONS: dict[Any, Kind] = {Lazy: Kind.LAZY, Factory: Kind.FACTORY, Current: Kind.CURRENT}
 """The kind of provider that stands for each."""
+
+
+def relation_of(link: Link) -> str:
+    """`Lazy`, where *link* is the handle that somebody asks for as `Lazy[T]`; or nothing."""
+    name = link.name.partition("[")[0]
+    return name if link.place is None and name in {each.__name__ for each in RELATIONS} else ""

@@ -173,6 +173,8 @@ class OpenScope:
             SuppliedValueError: The values are not the declared ones.
             ScopeClosedError: This scope has ended.
         """
+        if isinstance(cast("Any", name), Mapping):
+            raise TypeError("open() takes the name of a scope; for values: open(values={...})")
         return self._inside.opening(self, name, values or {}, sys._getframe(1))
 
     async def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:

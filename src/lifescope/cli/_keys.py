@@ -40,7 +40,7 @@ class UnknownKeyError(Exception):
     """No key, or more than one, is written like that; the text says which there are."""
 
 
-def find(graph: Graph, entries: Iterable[Entry], text: str) -> Found:
+def find(graph: Graph, entries: Sequence[Entry], text: str) -> Found:
     """What *text* stands for: a key, or the name of a provider's function.
 
     Raises:
@@ -60,6 +60,11 @@ def find(graph: Graph, entries: Iterable[Entry], text: str) -> Found:
         raise UnknownKeyError(_sentence(f'"{text}" may be', chosen))
     if fitting:
         raise UnknownKeyError(_sentence(f'"{text}" is provided as', fitting))
+    called = form.removesuffix("()")
+    if any(each.name.removesuffix("()").rpartition(".")[2] == called for each in entries):
+        raise UnknownKeyError(
+            f'"{text}" asks for things and provides none: lifescope plan says what it asks for'
+        )
     near = _near(form, [*_keys(graph, entries), *_functions(graph)])
     raise UnknownKeyError(_sentence(f'nothing provides "{text}"', near, "; there is"))
 

@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, NoReturn, TypeVar
@@ -91,7 +92,7 @@ def load(name: str, get: Callable[[str], T]) -> T:
         refuse(str(error))
     except _REPORTED:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # its own exit code is none of ours
         traceback.print_exception(type(error), error, _of_the_user(error.__traceback__))
         say(f'"{name}" cannot be imported, or its app cannot be made')
         sys.exit(NOT_STARTED)
@@ -124,7 +125,15 @@ def load_app(name: str) -> Any:
 
 
 def load_target(name: str) -> Target:
-    """The container, or the root with its container, that `module:app` names."""
+    """The container, or the root with its container, that `module:app` names.
+
+    What the module and the app factory print goes to stderr: stdout is for the command.
+    """
+    with redirect_stdout(sys.stderr):
+        return _target(name)
+
+
+def _target(name: str) -> Target:
     found = _named(name)
     if isinstance(found, Root):
         return Target(found.engine, found, found.findings())
@@ -149,14 +158,17 @@ def _named(name: str) -> Any:
 
 
 def _import(name: str) -> Any:
+    if name.startswith("."):  # a path, or a relative import, and here is nothing to relate it to
+        raise _unknown_module(name)
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise  # the module is there, and imports one that is not
-        hint = ""
-        if name.endswith(".py") or "/" in name:
-            hint = "; write dots instead of slashes, and no .py"
-        raise _WrongNameError(
-            f'there is no module "{name}"; --app-dir says where it is found{hint}'
-        ) from None
+        raise _unknown_module(name) from None
+
+
+def _unknown_module(name: str) -> _WrongNameError:
+    is_path = name.endswith(".py") or "/" in name or "\\" in name
+    hint = "; write dots instead of slashes, and no .py" if is_path else ""
+    return _WrongNameError(f'there is no module "{name}"; --app-dir says where it is found{hint}')

@@ -8,10 +8,10 @@ from lifescope import _text
 from lifescope._model.keys import Key
 from lifescope._model.names import Place, at, spell
 from lifescope._model.provider import Link, Provider, Suggestion
-from lifescope._model.relations import RELATIONS
+from lifescope._model.relations import RELATIONS, relation_of
 from lifescope._model.scopes import TRANSIENT
 from lifescope.errors._base import LifescopeError
-from lifescope.errors._missing import asked_as, close_to, named, ways_out
+from lifescope.errors._missing import asked_as, close_to, is_text, named, ways_out
 
 __all__ = [
     "AmbiguousContextManagerError",
@@ -27,8 +27,6 @@ __all__ = [
     "UnknownScopeError",
     "UnresolvableAnnotationError",
     "UnusedProviderError",
-    "close_to",
-    "near",
 ]
 
 _IN_FULL = 5
@@ -140,7 +138,8 @@ class MissingProviderError(GraphError, LookupError, code="LS101"):
     also: Sequence[Key] = ()
 
     def _report(self) -> _text.Report:
-        close = [close_to(self.key, suggestion) for suggestion in self.suggestions]
+        suggestions = () if is_text(self.key) else self.suggestions
+        close = [close_to(self.key, suggestion) for suggestion in suggestions]
         return _text.Report(
             f"nothing provides {named(self.key, self.suggestions)}",
             self.chain,
@@ -320,14 +319,14 @@ class CaptiveDependencyError(GraphError, code="LS104"):
         """Those first that lead to no other problem."""
         outer, inner = self.outer, self.inner
         wanted = _text.keys(inner) if inner.many else asked_as(inner.key, inner.key.name)
-        asking = next(
-            link for link in reversed(self.chain[:-1]) if link.place or len(self.chain) == 2
-        )
+        asking, asked = self._last_step()
+        relation = relation_of(asked)
+        written = f"{relation}[{wanted}]" if relation else wanted
         move = f'give {outer.name} the scope "{inner.scope}"{_said_at(outer)}.'
         lift = f'give {inner.name} the scope "{outer.scope}"{_said_at(inner)}'
         current = (
             f"look it up each time it is used: let {asking.name} ask for Current[{wanted}] instead "
-            f"of {wanted}{at(self.asked_at)}, and await it."
+            f"of {written}{at(self.asked_at)}, and await it."
         )
         hand_over = f"pass {inner.key} to the method that needs it."
         if self.is_kept_by_many:
@@ -336,6 +335,11 @@ class CaptiveDependencyError(GraphError, code="LS104"):
         fixes += [] if self.wraps else [current]
         lifted = [f"{lift}, if it may live that long."] if self.is_liftable else []
         return [*fixes, hand_over, *lifted] if fixes else [*lifted, hand_over]
+
+    def _last_step(self) -> tuple[Link, Link]:
+        """The last one whose parameters somebody has written, and what it asks for."""
+        steps = [*zip(self.chain, self.chain[1:], strict=False)]
+        return next(step for step in reversed(steps) if step[0].place or len(steps) == 1)
 
 
 @dataclass(eq=False, kw_only=True, repr=False)
@@ -475,7 +479,7 @@ class UnknownScopeError(GraphError, code="LS108"):
     def _report(self) -> _text.Report:
         by = f" for {self.name}" if self.name else ""
         known = ", ".join(f'"{name}"' for name in self.known)
-        meant = near(self.scope, self.known)
+        meant = _text.near(self.scope, self.known)
         own = [name for name in self.known if name != TRANSIENT]
         scopes = (*own[:1], self.scope, *own[1:])
         quoted = ", ".join(f'"{n}"' for n in scopes)
@@ -636,16 +640,6 @@ class UnusedProviderError(GraphError, code="LS112"):
 
 
 # --- parts of reports -------------------------------------------------------------------------
-
-
-def near(name: str, known: Sequence[str]) -> str | None:
-    """The one of *known* that is spelled like *name*, if there is one."""
-    import difflib  # only where something is wrong already
-
-    lowered = {other.lower(): other for other in known}
-    begun = [o for o in lowered if o.startswith(name.lower()) or name.lower().startswith(o)]
-    found = begun or difflib.get_close_matches(name.lower(), lowered, 1, 0.6)
-    return lowered[found[0]] if found and name else None
 
 
 def _said_at(provider: Provider) -> str:

@@ -188,17 +188,21 @@ class AppFactoryError(LifescopeError, TypeError, code="LS501"):
         given: The name of the class that it gave, or of that of the object.
         is_class: It gave a class, not an object.
         is_sync: It gave a generator or a context manager that is not async.
+        place: Where the factory is written.
     """
 
     factory: str
     given: str
     is_class: bool = False
     is_sync: bool = False
+    place: Place | None = None
 
     def _report(self) -> _text.Report:
+        written = [Link(self.factory, self.place)] if self.place else []
         if self.is_class:
             return _text.Report(
                 f"{self.factory} gave the class {self.given}, not an app",
+                written,
                 fixes=[f"call it: {self.given}()."],
             )
         if self.is_sync:
@@ -206,7 +210,8 @@ class AppFactoryError(LifescopeError, TypeError, code="LS501"):
         else:
             fix = "add the return." if self.given == "NoneType" else "return or yield the app."
         what = "None" if self.given == "NoneType" else f"an object of type {self.given}"
-        return _text.Report(f"{self.factory} gave {what}, which is no ASGI app", fixes=[fix])
+        title = f"{self.factory} gave {what}, which is no ASGI app"
+        return _text.Report(title, written, fixes=[fix])
 
 
 @dataclass(eq=False, kw_only=True, repr=False)

@@ -8,7 +8,7 @@ from lifescope._model.keys import Key
 from lifescope._model.names import Place, at, is_foreign, place_of, spell
 from lifescope._model.provider import Nearness, Suggestion
 
-__all__ = ["asked_as", "close_to", "named", "ways_out"]
+__all__ = ["asked_as", "close_to", "is_text", "named", "ways_out"]
 
 _UNLIKELY = {Nearness.RELATED, Nearness.SIMILAR}
 """It may be close, and yet not what is meant."""
@@ -19,6 +19,8 @@ _PLAIN = ("str", "int", "bytes", "float", "bool", "Path")
 
 def ways_out(missing: Any) -> list[str]:
     """What to do about *missing*, a `MissingProviderError`."""
+    if is_text(missing.key):
+        return [f"ask for the class itself, without quotes: {missing.key}."]
     likely = [s for s in missing.suggestions if s.nearness not in _UNLIKELY]
     unlikely = [s for s in missing.suggestions if s.nearness in _UNLIKELY]
     if not likely and not missing.by_class and _is_class(missing.key):
@@ -127,6 +129,11 @@ def asked_as(key: Key, name: str | None) -> str:
         return spell(key.form)
     quoted = name if name == "..." else _quoted(name)
     return f"Annotated[{spell(key.form)}, Named({quoted})]"
+
+
+def is_text(key: Key) -> bool:
+    """Whether *key* is the name of something, where only that itself is a key."""
+    return isinstance(key.form, str)
 
 
 def _qualified(key: Key) -> str:

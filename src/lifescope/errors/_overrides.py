@@ -1,14 +1,14 @@
 """Raised by `container.override`, and by `lifescope.testing`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lifescope import _text
-from lifescope._model.keys import Key
+from lifescope._model.keys import Key, list_of
 from lifescope._model.names import Place
-from lifescope._model.provider import Suggestion
+from lifescope._model.provider import Nearness, Suggestion
 from lifescope.errors._base import LifescopeError
-from lifescope.errors._graph import close_to
+from lifescope.errors._missing import asked_as, close_to, is_text
 
 __all__ = [
     "DuplicateOverrideError",
@@ -38,12 +38,24 @@ class UnknownOverrideError(OverrideError, LookupError, code="LS401"):
     suggestions: Sequence[Suggestion] = ()
 
     def _report(self) -> _text.Report:
-        close = [close_to(self.key, suggestion) for suggestion in self.suggestions]
+        text = is_text(self.key)
+        close = [] if text else [close_to(self.key, suggestion) for suggestion in self.suggestions]
+        meant = [] if text else [*dict.fromkeys(self._others())][:2]
         return _text.Report(
             f"nothing provides {self.key}, so it cannot be overridden",
             lists=[("Close to it:", close)],
-            fixes=["override what is provided, under the key with which it is asked for."],
+            fixes=[
+                *([f"override the class itself, without quotes: {self.key}."] if text else meant),
+                "override what is provided, under the key with which it is asked for.",
+            ],
         )
+
+    def _others(self) -> Iterator[str]:
+        for suggestion in self.suggestions:
+            provider = suggestion.provider
+            key = list_of(provider.key) if provider.many else provider.key
+            if suggestion.nearness is not Nearness.LEFT_OUT:  # it is not in this container either
+                yield f"override {asked_as(key, key.name)}, if that is meant."
 
 
 @dataclass(eq=False, kw_only=True, repr=False)

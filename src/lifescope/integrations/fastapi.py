@@ -14,9 +14,17 @@ is added later, or that does not look as expected, stays as it is and works the 
 import functools
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
-from types import CodeType
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from contextlib import AsyncExitStack, suppress
+from types import CodeType, SimpleNamespace
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ForwardRef,
+    TypeVar,
+    get_args,
+    get_type_hints,
+)
 
 from fastapi import Depends, routing
 from fastapi.dependencies import utils
@@ -83,11 +91,31 @@ _Endpoint = Annotated[_Boundary, Depends(_endpoint, scope="function")]
 
 
 class _Parameter:
-    """The dependency behind one `Inject[T]`."""
+    """The dependency behind one `Inject[T]`.
 
-    def __init__(self, key: Any) -> None:
-        self.key = key
-        self.__lifescope_key__ = key  # for the root, which reads what the routes ask for
+    Args:
+        key: T, maybe with names in quotes, of what is defined later.
+        names: What these can be, by the time that somebody asks: globals, and locals.
+    """
+
+    def __init__(self, key: Any, names: tuple[dict[str, Any], dict[str, Any]] | None) -> None:
+        self._key = key
+        self._names = names
+
+    @property
+    def key(self) -> Any:
+        """T; as it is written, where a name is not there: whoever reads it then says so."""
+        if self._names is not None:
+            holder = SimpleNamespace(__annotations__={"key": self._key})
+            with suppress(NameError):
+                self._key = get_type_hints(holder, *self._names, include_extras=True)["key"]
+                self._names = None
+        return self._key
+
+    @property
+    def __lifescope_key__(self) -> Any:
+        """For the root, which reads what the routes ask for."""
+        return self.key
 
     def __lifescope_fit__(self, dependant: Any) -> None:
         """For the root, which has put a boundary around the endpoint that *dependant* is."""
@@ -229,6 +257,11 @@ def _accepts(form: Any) -> bool:
     return True
 
 
+def _has_names(form: Any) -> bool:
+    """Whether something in *form* is in quotes."""
+    return isinstance(form, str | ForwardRef) or any(map(_has_names, get_args(form)))
+
+
 if TYPE_CHECKING:
     Inject = Annotated[T, "filled by lifescope"]
 else:
@@ -246,8 +279,10 @@ else:
         """
 
         def __class_getitem__(cls, key):
+            asking = inspect.currentframe().f_back if _has_names(key) else None
+            names = (asking.f_globals, asking.f_locals) if asking is not None else None
             # What is to be shared is shared by the scope; a transient is not.
-            depends = Depends(_Parameter(key), use_cache=False)
+            depends = Depends(_Parameter(key, names), use_cache=False)
             form = Annotated[_Marked[key], depends]
             is_connection = isinstance(key, type) and issubclass(key, HTTPConnection)
             return form if not is_connection or _accepts(form) else Annotated[Any, depends]

@@ -6,7 +6,8 @@ from typing import Any
 
 from lifescope import errors
 from lifescope._model.names import Place
-from lifescope._model.provider import Entry, Provider
+from lifescope._model.provider import Entry, Link, Provider
+from lifescope._model.relations import relation_of
 from lifescope._text import ROUTE
 from lifescope.render._reading import Gap, Reading, Subject
 from lifescope.render._records import State
@@ -94,7 +95,8 @@ def _names_of(subject: Any) -> list[_Name]:
 
 def _named_by(problem: Any) -> Iterator[_Name]:
     """What a problem names as its cause: providers, the links of its chain, or itself."""
-    links = [link for link in getattr(problem, "chain", ()) if link.scope != ROUTE]
+    chain: Sequence[Link] = getattr(problem, "chain", ())
+    links = [link for link in chain if link.scope != ROUTE and not relation_of(link)]
     several = [*getattr(problem, "providers", ()), *links]
     singles = [getattr(problem, name, None) for name in ("provider", "outer", "inner")]
     named = [*several, *(single for single in singles if hasattr(single, "place"))]
