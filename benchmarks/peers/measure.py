@@ -35,7 +35,7 @@ class Effort:
     single_rounds: int = 3
     seconds: float = 0.06
     load_seconds: float = 2.0
-    operations: int = 100_000
+    operations: int = 50_000
 
     def with_rounds(self, rounds: int) -> "Effort":
         """The same, with so many rounds of everything."""

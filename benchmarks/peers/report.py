@@ -98,7 +98,10 @@ class Report:
             for name in CONTAINERS
             if name != OWN and name in row and (value := value_of(row[name], target)) is not None
         ]
-        best = f"{show(min(others)[0])} ({self._label(min(others)[1])})" if others else "-"
+        best = "-"
+        if others:
+            value, name = min(others)
+            best = f"{show(value)} ({self._label(name)}){self._marks(row[name])}"
         if own is None:
             return [show(target.limit), "-", "", best]
         verdict = "met" if own <= target.limit else "missed"

@@ -24,7 +24,6 @@ class Cell:
         series: Figure to its values, one for each round.
         medians: Figure to the median of the rounds.
         ratios: Figure to the median of the ratios to the baseline's value of the same round.
-        spread: Figure to the smallest and the largest of these ratios.
     """
 
     unable: str = ""
@@ -33,7 +32,6 @@ class Cell:
     series: dict[str, list[float]] = field(default_factory=dict)
     medians: dict[str, float] = field(default_factory=dict)
     ratios: dict[str, float] = field(default_factory=dict)
-    spread: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def add(self, figures: dict[str, float]) -> None:
         """Add the figures of one round."""
@@ -53,7 +51,6 @@ class Cell:
             ratios = [mine / theirs for mine, theirs in zip(values, others, strict=False) if theirs]
             if ratios:
                 self.ratios[figure] = statistics.median(ratios)
-                self.spread[figure] = (min(ratios), max(ratios))
 
 
 Row = dict[str, Cell]

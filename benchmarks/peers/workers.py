@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-_PATIENCE = 120.0
+_PATIENCE = 300.0
 """Seconds for an answer: building the largest graph takes some contestants a while."""
 
 Answer = dict[str, Any]
