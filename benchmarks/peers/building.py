@@ -16,9 +16,8 @@ _LATER = 20
 async def build(workload: Workload, name: str, *, is_traced: bool) -> dict[str, float]:
     """Build a container once, and ask it for the root of its graph.
 
-    The times are of the processor: nothing here waits.
-
-    Times are of the processor. With *is_traced* the figure is memory that Python has allocated; nothing is timed then.
+    Times are of the processor: nothing here waits. With *is_traced* the figure is memory that
+    Python has allocated, and nothing is timed.
     """
     other = load(name)  # so that no import is counted
     await other.build(make_graph("plain"))
