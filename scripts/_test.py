@@ -163,7 +163,7 @@ def all_jobs(main: Interpreter, pytest_options: list[str], counts: Counts) -> li
     bare = Recipe("wheel-bare", main)
     full = Recipe("wheel-full", main, ("oldest",))
     oldest = Recipe("oldest", main, ("oldest",), editable=True, oldest=True)
-    everything = tests(("tests", "examples"), pytest_options, counts)
+    everything = tests(("tests", "examples", "benchmarks"), pytest_options, counts)
     asyncio = [*_BUSY, "-k", "not uvloop and not trio"]
     frameworks = tests(_FRAMEWORKS, [*asyncio, *pytest_options], counts)
     found = other_interpreters(main)

@@ -1,0 +1,1 @@
+"""What lifescope costs beside hand-written code and its peers. See README.md."""
