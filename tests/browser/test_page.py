@@ -61,21 +61,40 @@ def test_arrows_go_around_boxes(open_page: Open, size: tuple[int, int]) -> None:
         assert page.evaluate(CROSSED) == []
 
 
+# The points of a path are computed here: getPointAtLength() goes through all of it for each.
 CROSSED = """() => {
-  const origin = chart.getBoundingClientRect(), crossed = [];
+  const origin = chart.getBoundingClientRect(), crossed = new Set();
   const places = [...boxes].map(([id, box]) => [id, box.getBoundingClientRect()]);
+  function look(edge, x, y) {
+    for (const [id, r] of places) {
+      const inside = x > r.left + 1 && x < r.right - 1 && y > r.top + 1 && y < r.bottom - 1;
+      if (inside) crossed.add(`${edge.from} -> ${edge.to} crosses ${id}`);
+    }
+  }
   for (const edge of edges) {
-    const length = edge.path.getTotalLength();
-    for (let at = 0; at <= length; at += 8) {
-      const point = edge.path.getPointAtLength(at);
-      const [x, y] = [point.x + origin.left, point.y + origin.top];
-      for (const [id, r] of places) {
-        const inside = x > r.left + 1 && x < r.right - 1 && y > r.top + 1 && y < r.bottom - 1;
-        if (inside) crossed.push(`${edge.from} -> ${edge.to} crosses ${id}`);
+    let from = null;
+    for (const [, letter, rest] of edge.path.getAttribute("d").matchAll(/([A-Z])([^A-Z]*)/g)) {
+      if (!"MLC".includes(letter)) throw Error(`${letter} in a path`);
+      const numbers = rest.trim().split(/[ ,]+/).map(Number), points = from ? [from] : [];
+      while (numbers.length) points.push(numbers.splice(0, 2));
+      from = points.at(-1);
+      let length = 0;
+      for (let n = 1; n < points.length; n++) {
+        length += Math.hypot(points[n][0] - points[n - 1][0], points[n][1] - points[n - 1][1]);
+      }
+      for (let step = 0, steps = Math.ceil(length / 4); step <= steps; step++) {
+        let line = points;
+        while (line.length > 1) {
+          const at = step / (steps || 1);
+          line = line.slice(1).map(([x, y], n) => [
+            line[n][0] + (x - line[n][0]) * at, line[n][1] + (y - line[n][1]) * at,
+          ]);
+        }
+        look(edge, line[0][0] + origin.left, line[0][1] + origin.top);
       }
     }
   }
-  return [...new Set(crossed)];
+  return [...crossed];
 }"""
 
 
