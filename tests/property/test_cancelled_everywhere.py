@@ -52,6 +52,10 @@ class Awaits:
     """Every await of a run goes through `point`; at those with the given numbers, it cancels."""
 
     def __init__(self, log: Callable[[str], None], *numbers: int) -> None:
+        self.begin(log, *numbers)
+
+    def begin(self, log: Callable[[str], None], *numbers: int) -> None:
+        """Count from the start, for another run."""
         self.log = log
         self.numbers = numbers
         self.places: list[str] = []
@@ -146,10 +150,11 @@ async def from_tasks(scope: OpenScope) -> None:
 
 
 class Use:
-    """The graph in use, under something that can be cancelled."""
+    """The graph in use, under something that can be cancelled; each run has an app of its own."""
 
-    def __init__(self, log: Any, way: Way, *numbers: int) -> None:
-        self.awaits = Awaits(log, *numbers)
+    def __init__(self, way: Way) -> None:
+        self.events: list[str] = []
+        self.awaits = Awaits(self.events.append)
         self.container = container_of(self.awaits)
         self.way = way
         self.opened: list[OpenScope] = []
@@ -183,7 +188,10 @@ class Use:
         await asyncio.wait([task])
         self.was_cancelled = task.cancelled()
 
-    async def run(self, ending: str) -> None:
+    async def run(self, ending: str, *numbers: int) -> None:
+        """Run it once, and cancel it at these awaits."""
+        self.events, self.opened, self.was_cancelled = [], [], False
+        self.awaits.begin(self.events.append, *numbers)
         with anyio.fail_after(20):
             await (self.in_a_task() if ending == "task" else self.under_a_cancel_scope())
         for scope in self.opened:
@@ -212,26 +220,21 @@ def check_log(events: list[str]) -> None:
             assert all(events.index(f"acquired {need}") < began for need in needs), events
 
 
-async def clean_run(way: Way, ending: str) -> list[str]:
+async def clean_run(use: Use, ending: str) -> list[str]:
     """Every await of a run in which nothing goes wrong, by its place."""
-    events: list[str] = []
-    use = Use(events.append, way)
     await use.run(ending)
     assert not use.was_cancelled
-    check_log(events)
-    assert {f"released {name}" for name in RELEASABLE} < set(events)
+    check_log(use.events)
+    assert {f"released {name}" for name in RELEASABLE} < set(use.events)
     return use.awaits.places
 
 
-async def cancelled_run(way: Way, ending: str, *numbers: int) -> Use:
+async def cancelled_run(use: Use, ending: str, *numbers: int) -> None:
     """Cancelled at these awaits, and then again, undisturbed."""
-    events: list[str] = []
-    use = Use(events.append, way, *numbers)
-    await use.run(ending)
-    check_log(events)
+    await use.run(ending, *numbers)
+    check_log(use.events)
     assert use.awaits.struck
-    assert use.was_cancelled, events
-    return use
+    assert use.was_cancelled, use.events
 
 
 def endings(backend: Any) -> list[str]:
@@ -241,30 +244,32 @@ def endings(backend: Any) -> list[str]:
 @pytest.mark.parametrize("way", [here, from_tasks], ids=lambda way: way.__name__)
 async def test_cancelled_at_each_await(anyio_backend, way):
     """G3: Wherever a cancellation strikes, all is released once, in order, and it goes on."""
+    use = Use(way)
     for ending in endings(anyio_backend):
-        places = await clean_run(way, ending)
+        places = await clean_run(use, ending)
         assert len(places) == 2 * len(NEEDS) + 2 * len(RELEASABLE) + 2
         for k in range(len(places)):
-            await cancelled_run(way, ending, k)
+            await cancelled_run(use, ending, k)
 
 
 @pytest.mark.parametrize("way", [here, from_tasks], ids=lambda way: way.__name__)
 async def test_cancelled_again_during_a_release(anyio_backend, way):
     """G3: A second cancellation, in the middle of a release, cuts nothing short either."""
+    use = Use(way)
     for ending in endings(anyio_backend):
-        places = await clean_run(way, ending)
+        places = await clean_run(use, ending)
         for k in range(len(places)):
-            once = await cancelled_run(way, ending, k)
-            releases = [i for i, at in enumerate(once.awaits.places) if at.startswith("release")]
+            await cancelled_run(use, ending, k)
+            releases = [i for i, at in enumerate(use.awaits.places) if at.startswith("release")]
             for again in [i for i in releases if i > k][k % 4 :: 4]:  # a quarter of all pairs
-                use = await cancelled_run(way, ending, k, again)
+                await cancelled_run(use, ending, k, again)
                 assert len(use.awaits.struck) == 2
 
 
 @pytest.mark.parametrize("way", [here, from_tasks], ids=lambda way: way.__name__)
 async def test_cancelled_request_can_be_tried_again(anyio_backend, way):
     """G1, G3: After a request was cancelled anywhere, the next one in the same app goes well."""
-    numbers = range(len(await clean_run(way, "cancel scope")))
+    numbers = range(len(await clean_run(Use(way), "cancel scope")))
     for k in numbers:
         events: list[str] = []
         awaits = Awaits(events.append, k)
