@@ -185,17 +185,22 @@ def fitting(container: Container, key: Any, name: str) -> Any:
         return None
 
 
+@pytest.fixture(scope="module")
+def plain() -> str:
+    """What an app gives that nobody has replaced anything in."""
+    return anyio.run(fresh, Container(SOURCES))
+
+
 @pytest.mark.parametrize("anyio_backend", ONLY_ASYNCIO)
 @pytest.mark.parametrize("before", [True, False], ids=["made before", "made inside"])
 @pytest.mark.parametrize("name", FAKES)
 @pytest.mark.parametrize("key", KEYS, ids=str)
-async def test_one(key: Any, name: str, before: bool) -> None:
+async def test_one(key: Any, name: str, before: bool, plain: str) -> None:
     """I02: Each key, replaced in each way, looks from everywhere as if it had always been so."""
     container = Container(SOURCES)
     override = fitting(container, key, name)
     if override is None:
         return
-    plain = await fresh(container)
     with override:
         expected = await fresh(container)
     with events(container) as log, anyio.fail_after(20):
@@ -211,35 +216,36 @@ async def test_one(key: Any, name: str, before: bool) -> None:
 
 
 @pytest.mark.parametrize("anyio_backend", ONLY_ASYNCIO)
-@pytest.mark.parametrize("local", [False, True], ids=["", "local"])
-async def test_two(local: bool) -> None:
-    """I04: The same for any two, nested, and where the outer one ends first."""
+async def test_two(plain: str) -> None:
+    """I04: The same for any two, nested, and where the outer one ends first; local ones, too."""
     container = Container(SOURCES)
     keys, names = [A, B, Wrapped, T, Session], ["object", "provider of A"]
     choices = list(itertools.product(keys, names))
+    alone: dict[tuple[Any, str], str] = {}
+    for choice in choices:
+        if (override := fitting(container, *choice)) is not None:
+            with override:
+                alone[choice] = await fresh(container)
     async with container.open() as app:
-        plain = await everything(app)
-        for (key, name), (other, other_name) in itertools.product(choices, choices):
-            outer = fitting(container, key, name)
-            if outer is None:
-                continue
-            with outer:
-                inner = fitting(container, other, other_name)
+        assert await everything(app) == plain
+        for first, other in itertools.product(alone, choices):
+            with container.override(first[0], FAKES[first[1]](first[0])):
+                inner = fitting(container, *other)
                 if inner is None:
                     continue
                 with inner:
                     both = await fresh(container)
-            alone = fitting(container, other, other_name)
-            if alone is not None:
-                with alone:
-                    left = await fresh(container)
-            outer = container.override(key, FAKES[name](key), local=local)
-            await outer.__aenter__()
-            inner = container.override(other, FAKES[other_name](other), local=local)
-            await inner.__aenter__()
-            assert await everything(app) == both, (key, name, other, other_name)
-            await outer.__aexit__()
-            if alone is not None:
-                assert await everything(app) == left, (key, name, other, other_name)
-            await inner.__aexit__()
+            for local in (False, True):
+                case = (first, other, local)
+                outer, inner = (
+                    container.override(key, FAKES[name](key), local=local)
+                    for key, name in (first, other)
+                )
+                await outer.__aenter__()
+                await inner.__aenter__()
+                assert await everything(app) == both, case
+                await outer.__aexit__()
+                if other in alone:
+                    assert await everything(app) == alone[other], case
+                await inner.__aexit__()
         assert await everything(app) == plain
