@@ -9,10 +9,19 @@ from typing import Protocol
 
 import pytest
 
-from servers.harness import AS_IT_IS, Kind, Scenario, Server, running, started
+from servers.harness import AS_IT_IS, Kind, Scenario, Server, running, started, starter
 
 if sys.platform == "win32":  # no SIGTERM, no process groups
     collect_ignore_glob = ["test_*.py"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_starter() -> Iterator[None]:
+    """Ends what starts the servers, when there are no more to start."""
+    yield
+    if starter.cache_info().currsize:
+        starter().end()
+        starter.cache_clear()
 
 
 @pytest.fixture(scope="module")

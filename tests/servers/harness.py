@@ -6,14 +6,13 @@ tell, a port is held for it. Nothing here waits for a time; it polls what anothe
 """
 
 import contextlib
+import functools
 import importlib.util
 import json
 import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +25,8 @@ from typing import Any, Self
 import httpx2
 import pytest
 from websockets.sync.client import ClientConnection, connect
+
+from servers.forking import Starter
 
 TESTS = Path(__file__).parents[1]
 LIMIT = 30
@@ -83,10 +84,11 @@ class Kind:
     def is_trio(self) -> bool:
         return "trio" in self.options
 
-    def command(self, app: str, port: int) -> list[str]:
+    def arguments(self, app: str, port: int) -> list[str]:
+        """What `python -m` gets."""
         by_host = ["--host", HOST, "--port", str(port)]
         address = by_host if self.module in ("uvicorn", "granian") else ["-b", f"{HOST}:{port}"]
-        return [sys.executable, "-m", self.module, *address, *self.options, app]
+        return [self.module, *address, *self.options, app]
 
     @property
     def missing(self) -> str | None:
@@ -185,6 +187,12 @@ class Scenario:
 AS_IT_IS = Scenario()
 
 
+@functools.cache
+def starter() -> Starter:
+    """What starts the servers of this process; `conftest.py` ends it."""
+    return Starter(TESTS)
+
+
 class Server:
     """A server process, with its workers, in a process group of its own."""
 
@@ -198,15 +206,12 @@ class Server:
         self._held = None if kind.tells_port else _held_port()
         port = 0 if self._held is None else self._held.getsockname()[1]
         environment = {**os.environ, **scenario.environment(folder), "PYTHONUNBUFFERED": "1"}
-        with self._output.open("w") as output:
-            self._process = subprocess.Popen(
-                kind.command(f"servers.{scenario.app}", port),
-                cwd=TESTS,
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self._output.touch()
+        self._exit_code: int | None = None
+        self._asking = threading.Lock()
+        self._pid = starter().start(
+            kind.arguments(f"servers.{scenario.app}", port), environment, self._output
+        )
 
     # --- what it shows --------------------------------------------------------------------
 
@@ -222,7 +227,7 @@ class Server:
 
     @property
     def is_running(self) -> bool:
-        return self._process.poll() is None
+        return self.exit_code is None
 
     def events_of(self, name: str) -> list[str]:
         """What the app has noted about the request that calls itself *name*."""
@@ -232,7 +237,10 @@ class Server:
     @property
     def exit_code(self) -> int | None:
         """That of the main process, None if it is running."""
-        return self._process.poll()
+        with self._asking:
+            if self._exit_code is None:
+                self._exit_code = starter().exit_code(self._pid)
+            return self._exit_code
 
     def wait_for_event(self, event: str) -> None:
         until(lambda: event in self.events, self._told)
@@ -274,7 +282,8 @@ class Server:
 
     def signal(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Send a signal to the main process, as a supervisor does."""
-        self._process.send_signal(number)
+        if self.is_running:
+            os.kill(self._pid, number)
 
     def begin_stop(self) -> None:
         """SIGTERM, and wait until the server has begun to stop."""
@@ -291,7 +300,8 @@ class Server:
         """Wait for the end, also that of its workers; gives the exit code."""
         until(lambda: not self.is_running, self._told)
         until(lambda: not self._has_processes(), self._told)
-        return self._process.wait()
+        assert self.exit_code is not None
+        return self.exit_code
 
     def stop(self) -> int:
         """SIGTERM, and wait for the end; gives the exit code."""
@@ -302,14 +312,14 @@ class Server:
     def kill(self) -> None:
         """End whatever is left of it, at once."""
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+            os.killpg(self._pid, signal.SIGKILL)
+        until(lambda: not self.is_running, self._told)
         if self._held is not None:
             self._held.close()
 
     def _has_processes(self) -> bool:
         try:
-            os.killpg(self._process.pid, 0)
+            os.killpg(self._pid, 0)
         except ProcessLookupError:
             return False
         return True
