@@ -6,6 +6,7 @@ What has been imported is libraries, never the app under test, and no server. A 
 what `python -m` does, in a session of its own, down to the end of its interpreter.
 """
 
+import ctypes
 import gc
 import importlib
 import json
@@ -61,7 +62,7 @@ class Starter:
         return pid
 
     def exit_code(self, pid: int) -> int | None:
-        """That of a process, None if it is running; to be asked until there is one."""
+        """That of a process, None if it is running; nothing stays of processes that have ended."""
         code = self._ask(pid)
         assert code is None or isinstance(code, int)
         return code
@@ -80,22 +81,42 @@ class Starter:
         assert self._process.returncode == 0
 
 
+def adopt_orphans() -> None:
+    """Be the parent of workers whose own one has ended, where the system can do that.
+
+    They are there until their parent has asked for their exit codes; init may take seconds.
+    """
+    if sys.platform == "linux":
+        set_child_subreaper = 36
+        ctypes.CDLL(None).prctl(set_child_subreaper, 1)
+
+
+def reap(codes: dict[int, int]) -> None:
+    """Note the exit codes of all that has ended."""
+    with suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            codes[ended[0]] = os.waitstatus_to_exitcode(ended[1])
+
+
 def next_job() -> Any:
     """Answer what is asked; gives the job in the process of a job, None at the end."""
     for library in LIBRARIES:
         with suppress(ImportError):  # there is no wheel of it for this interpreter
             importlib.import_module(library)
+    adopt_orphans()
+    codes: dict[int, int] = {}
     gc.collect()
     gc.freeze()  # to look at all that in each fork would copy it
     for line in sys.stdin:
         asked = json.loads(line)
         if isinstance(asked, int):
-            pid, status = os.waitpid(asked, os.WNOHANG)
-            print(json.dumps(os.waitstatus_to_exitcode(status) if pid else None), flush=True)
+            reap(codes)
+            print(json.dumps(codes.get(asked)), flush=True)
             continue
         pid = os.fork()
         if pid == 0:
             return asked
+        codes.pop(pid, None)  # of an earlier process with this id
         print(pid, flush=True)
     return None
 

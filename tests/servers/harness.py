@@ -318,6 +318,7 @@ class Server:
             self._held.close()
 
     def _has_processes(self) -> bool:
+        starter().exit_code(self._pid)  # workers that have ended are gone then
         try:
             os.killpg(self._pid, 0)
         except ProcessLookupError:

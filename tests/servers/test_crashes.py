@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import httpx2
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -221,7 +222,14 @@ def test_crashed_worker_is_replaced(start: Start, kind: Kind, workers: int) -> N
     until(lambda: server.events.count("lifespan starts") == workers, lambda: server.output)
     server.tell("crash")
     until(lambda: server.events.count("lifespan starts") == workers + 1, lambda: server.output)
-    until(lambda: server.get("/look").json() == EXPECTED, lambda: server.output)
+
+    def serves() -> bool:
+        try:
+            return server.get("/look").json() == EXPECTED
+        except httpx2.TransportError:  # the app has started, and the worker is about to listen
+            return False
+
+    until(serves, lambda: server.output)
     assert server.stop() == 0
     assert server.events.count("first closes") == workers + 1
 
