@@ -103,7 +103,7 @@ async def test_what_is_there() -> None:
         async def ask_now() -> object:
             return app.get_nowait(Engine)
 
-        assert await frames_of(ask) == ["get", "acquire_engine"]
+        assert await frames_of(ask) == ["quick_get", "acquire_engine"]
         assert await frames_of(ask_now) == ["get_nowait", "acquire_engine"]
 
 

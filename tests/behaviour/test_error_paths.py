@@ -160,7 +160,7 @@ async def test_our_frames_are_few() -> None:
     The first time there is one more, which has it generated.
     """
     container = shop()
-    for between in (["_get_first"], []):
+    for between in (["get"], []):
         async with container.open() as app, app.open("request") as request:
             with pytest.raises(Broken) as caught:
                 await request.get(Orders)

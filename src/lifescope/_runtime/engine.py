@@ -37,7 +37,7 @@ from lifescope._runtime.opening import Opening
 from lifescope._runtime.overlays import OverlayScope
 from lifescope._runtime.relations import private_scope_class, relate
 from lifescope._runtime.running import Running
-from lifescope._runtime.scope import NO_TASK, OpenScope
+from lifescope._runtime.scope import NO_TASK, OpenScope, quick_get
 from lifescope._runtime.threads import target_of
 from lifescope._runtime.values import check_value
 
@@ -494,6 +494,7 @@ class Engine:
             "_inside": self,
             "_opening": Opening,
             "_next_plain": None,
+            "get": quick_get,
             "_resolvers": {},
             "_resolvers_now": {},
             **slots,

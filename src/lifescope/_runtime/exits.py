@@ -54,9 +54,10 @@ def release_at_once(exits: list[Exit]) -> bool:
     # exception by which a generator says that it has ended.
     while exits:
         provider, handle = exits.pop()
+        kind: object = type(handle)
         step: Any = None
         try:
-            if type(handle) is AsyncGeneratorType:
+            if kind is AsyncGeneratorType:
                 step = anext(handle, _END)
                 waits_for = next(step, _END)
                 if waits_for is not _END:
@@ -65,7 +66,7 @@ def release_at_once(exits: list[Exit]) -> bool:
                     continue
                 else:
                     begun = Begun(handle, None, error=StopIteration())  # it has yielded again
-            elif type(handle) is GeneratorType:
+            elif kind is GeneratorType:
                 if next(handle, _END) is _END:
                     continue
                 begun = Begun(handle, None, error=StopIteration())

@@ -11,7 +11,7 @@ force are opened in the overlay; those that are open already stay where they are
 
 import logging
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -325,9 +325,9 @@ class _Redirecting(OpenScope):
         target = _in_force(self)
         return super().narrower_for(key) if target is self else target.narrower_for(key)
 
-    def get(self, key: Any) -> Coroutine[Any, Any, Any]:
+    async def get(self, key: Any) -> Any:
         target = _in_force(self)
-        return super().get(key) if target is self else target.get(key)
+        return await (super().get(key) if target is self else target.get(key))
 
     def get_nowait(self, key: Any) -> Any:
         target = _in_force(self)

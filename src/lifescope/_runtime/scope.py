@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from lifescope._runtime.opening import Opening
     from lifescope._runtime.overlays import Overlays
 
-__all__ = ["NO_TASK", "OpenScope"]
+__all__ = ["NO_TASK", "OpenScope", "quick_get"]
 
 _logger = logging.getLogger("lifescope")
 
@@ -147,7 +147,7 @@ class OpenScope:
 
     # --- what users call ------------------------------------------------------------------
 
-    def get(self, key: TypeForm[T]) -> Coroutine[Any, Any, T]:
+    async def get(self, key: TypeForm[T]) -> T:
         """The object for *key*, made if need be, and released when its scope ends.
 
         Args:
@@ -158,15 +158,9 @@ class OpenScope:
             ScopeOrderError: It, or something that it needs, lives in a narrower scope.
             ScopeClosedError: This scope has ended.
         """
-        # No coroutine of its own: that would be a third of what it costs to get what is there.
-        try:
-            return self._resolvers[key](self)
-        except (KeyError, TypeError):
-            return self._get_first(key)
-
-    async def _get_first(self, key: Any) -> Any:
-        """The first time that a scope of this class is asked for *key*."""
-        return await self._engine.resolver(self, as_key(key), key)(self)
+        # This is for the first time that a scope of this class is asked for *key*; `quick_get`,
+        # which its classes have under this name, is for every other time.
+        return cast("T", await self._engine.resolver(self, as_key(key), key)(self))
 
     def get_nowait(self, key: TypeForm[T]) -> T:
         """The object for *key*, if it is there or can be made without awaiting anything.
@@ -632,3 +626,11 @@ class OpenScope:
             closing=self._state is not State.CLOSED,
             seconds_ago=None if self._closed_at is None else time.monotonic() - self._closed_at,
         )
+
+
+def quick_get(scope: OpenScope, key: Any) -> Coroutine[Any, Any, Any]:
+    """`OpenScope.get`, without a coroutine of its own: that would be a third of what it costs."""
+    try:
+        return scope._resolvers[key](scope)
+    except (KeyError, TypeError):
+        return OpenScope.get(scope, key)
