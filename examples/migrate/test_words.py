@@ -7,6 +7,7 @@ from starlette.types import Receive, Scope, Send
 
 from lifescope import Container, current_scope, provider
 from migrate import words
+from migrate.orders import Prices
 from migrate.words import (
     Cart,
     Config,
@@ -86,3 +87,15 @@ async def test_selector() -> None:
 
 async def test_function() -> None:
     assert await words.run_nightly(Container(words.replica, Report)) == "replica"
+
+
+def test_handlers() -> None:
+    root = Container(provider(Prices, scope="app")).asgi(words.create_app)
+    with TestClient(root) as client:
+        assert client.get("/prices/tea").json() == 3
+
+
+async def test_scopes_between() -> None:
+    container = Container(words.primary, scopes=("app", "tenant", "request", "call"))
+    async with container.open() as app, app.open() as tenant:
+        assert tenant.name == "tenant"

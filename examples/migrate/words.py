@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, NewType, Protocol
 
+from fastapi import FastAPI
 from starlette.requests import Request
 
 from lifescope import Container, Current, Factory, Lazy, Named, inject, provider, supplied
 from lifescope import Inject as Injected
+from migrate.orders import Prices
 
 # --8<-- [start:interface]
 
@@ -187,7 +189,26 @@ async def nightly(report: Injected[Report]) -> str:
 
 async def run_nightly(container: Container) -> str:
     async with container.open() as app, app.open() as scope:
-        return await scope.call(nightly)
+        url: str = await scope.call(nightly)
+    return url
 
 
 # --8<-- [end:function]
+
+
+# --8<-- [start:handlers]
+class Handlers:
+    def __init__(self, prices: Prices) -> None:
+        self._prices = prices
+
+    async def price(self, item: str) -> int:
+        return await self._prices.of(item)
+
+
+def create_app(prices: Prices) -> FastAPI:
+    app = FastAPI()
+    app.add_api_route("/prices/{item}", Handlers(prices).price)
+    return app
+
+
+# --8<-- [end:handlers]
