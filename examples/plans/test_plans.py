@@ -28,7 +28,7 @@ def said_by(*arguments: str) -> str:
     """What the command line prints."""
     out = io.StringIO()
     with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as ended:
-        raise SystemExit(cli.main(list(arguments)))
+        cli.main(arguments)
     assert not ended.value.code
     return out.getvalue()
 
