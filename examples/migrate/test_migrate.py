@@ -1,10 +1,16 @@
 """The app gives the same answers before and after, and where it does not, that is the gain."""
 
+import ast
+import re
+from pathlib import Path
+
 import pytest
 
 from migrate import after, asking, depends, halfway
 from migrate.asking import ANSWERS
 from migrate.orders import FakePrices, Prices
+
+HERE = Path(__file__).parent
 
 APPS = {"before": depends.app, "halfway": halfway.app, "after": after.app}
 
@@ -56,3 +62,15 @@ def test_only_ours_leaves_the_original_alone(monkeypatch: pytest.MonkeyPatch) ->
     with after.container.override(Prices, FakePrices()):
         asking.ask(after.app)
     assert made == ["prices"]
+
+
+@pytest.mark.parametrize("container", ["dishka", "wireup", "dependency_injector"])
+def test_texts_of_other_containers(container: str) -> None:
+    """They are Python, and their page says the version with which compare.py has run them."""
+    ast.parse((HERE / f"{container}.txt").read_text(encoding="utf-8"))
+    measured = (HERE / "RESULTS.md").read_text(encoding="utf-8")
+    version = re.search(rf"^{container} (\S+)\n  same answers: True", measured, re.MULTILINE)
+    assert version is not None
+    name = f"from-{container.replace('_', '-')}.md"
+    page = HERE.parents[1] / "docs" / "how-to" / name
+    assert f"those of version {version[1]}," in page.read_text(encoding="utf-8")
