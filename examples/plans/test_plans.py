@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -14,6 +15,9 @@ from lifescope import Container, cli, provider
 from plans.orders import Database, Session, app, session
 
 HERE = Path(__file__).parent
+
+QUICKLY = "scope._task is not task_of(running_loop()) and "
+"""A first look at the running task, which not every interpreter has."""
 
 
 def check(name: str, text: str) -> None:
@@ -38,6 +42,7 @@ def test_plan_in_the_documentation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(HERE.parents[1])
     monkeypatch.setattr(sys, "path", [*sys.path])
     said = said_by("plan", "plans.orders:app", "GET /orders", "--source", "--app-dir", "examples")
+    said = said.replace(QUICKLY, "")
     lists, start, source = said.partition("async def ")
     check("plan.txt", lists.rstrip() + "\n")
     check("source.txt", start + source)
@@ -64,3 +69,12 @@ async def test_the_source_is_in_tracebacks() -> None:
     (generated,) = [frame for frame in frames if frame.filename.startswith("<lifescope")]
     assert generated.line is not None
     assert "broken()" in generated.line
+
+
+def test_page_explains_what_is_there() -> None:
+    """Each name that the page explains is in the code that it shows."""
+    page = (HERE.parents[1] / "docs" / "explanation" / "plans.md").read_text(encoding="utf-8")
+    source = (HERE / "source.txt").read_text(encoding="utf-8")
+    explained = re.findall(r"^- \*\*`([^`]+)`\*\*", page, re.MULTILINE)
+    assert len(explained) > 5
+    assert [name for name in explained if name not in source] == []
