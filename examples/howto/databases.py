@@ -110,7 +110,5 @@ def create_app() -> FastAPI:
     return app
 
 
-container = Container(
-    engine, session, report_engine, report_session, reports, transaction
-)
+container = Container(engine, session, report_engine, report_session, reports, transaction)
 app = container.asgi(create_app)
