@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def title(command: list[str]) -> str:
 @contextmanager
 def running(
     command: list[str], folder: Path
-) -> Iterator[tuple[str, subprocess.Popen[bytes], Path]]:
+) -> Generator[tuple[str, subprocess.Popen[bytes], Path]]:
     """The URL, the process and the output of a server; it is gone afterwards."""
     output = folder / "output"
     with socket.socket() as held:
@@ -63,7 +63,7 @@ def running(
 
 
 def on_loopback(part: str, port: str) -> str:
-    return part.replace("0.0.0.0", "127.0.0.1").replace("8000", port)  # noqa: S104
+    return part.replace("0.0.0.0", "127.0.0.1").replace("8000", port)
 
 
 def until(condition: Callable[[], bool], output: Path) -> None:

@@ -1,7 +1,7 @@
-"""The guestbook with a WebSocket and a background job: the tutorial "Live, and in the background"."""
+"""A guestbook that is live: the tutorial "Live, and in the background"."""
 
 # --8<-- [start:imports]
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import contextmanager, suppress
 
 import anyio
@@ -29,7 +29,7 @@ class Feed:
                 listener.send_nowait(message)
 
     @contextmanager
-    def listen(self) -> Iterator[MemoryObjectReceiveStream[str]]:
+    def listen(self) -> Generator[MemoryObjectReceiveStream[str]]:
         send, receive = anyio.create_memory_object_stream[str](100)
         with send, receive:
             self._listeners.add(send)

@@ -80,15 +80,16 @@ def create_app() -> FastAPI:
     return app
 
 
-app = Container(settings, payments, page_size).asgi(create_app)
+container = Container(settings, payments, page_size)
+app = container.asgi(create_app)
 
 
 # --8<-- [start:supplied]
-container = Container(supplied(Settings, scope="app"), payments, page_size)
+without_settings = Container(supplied(Settings, scope="app"), payments, page_size)
 
 
 def create_service(env: Mapping[str, str]) -> ASGIApp:
-    return container.asgi(create_app, values={Settings: Settings.from_env(env)})
+    return without_settings.asgi(create_app, values={Settings: Settings.from_env(env)})
 
 
 # --8<-- [end:supplied]

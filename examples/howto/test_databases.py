@@ -33,7 +33,7 @@ def client() -> Generator[TestClient]:
 
 def stored(file: Path, table: str) -> list[str]:
     with closing(sqlite3.connect(file)) as connection:
-        return [value for (value,) in connection.execute(f"SELECT * FROM {table}")]  # noqa: S608
+        return [value for (value,) in connection.execute(f"SELECT * FROM {table}")]
 
 
 def test_each_database_gets_what_is_its_own(client: TestClient, folder: Path) -> None:

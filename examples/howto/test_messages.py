@@ -30,7 +30,7 @@ def client(file: Path) -> Generator[TestClient]:
 
 def count(file: Path, table: str) -> int:
     with closing(sqlite3.connect(file)) as connection:
-        (number,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
+        (number,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     return int(number)
 
 

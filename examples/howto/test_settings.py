@@ -14,6 +14,7 @@ from howto.settings import (
     create_app,
     create_service,
     read_secret,
+    without_settings,
 )
 from lifescope import provider
 
@@ -57,8 +58,8 @@ def test_secret_shows_nowhere() -> None:
 
     settings = Settings.from_env(ENV)
     assert "hidden" not in repr(settings)
-    with pytest.raises(RuntimeError) as caught, container.override(PageSize, failing):
-        with TestClient(container.asgi(create_app, values={Settings: settings})):
+    with pytest.raises(RuntimeError) as caught, without_settings.override(PageSize, failing):
+        with TestClient(without_settings.asgi(create_app, values={Settings: settings})):
             pass
     assert "hidden" not in "".join(format_exception(caught.value))
 
@@ -72,7 +73,7 @@ def test_settings_are_handed_in() -> None:
 # --8<-- [start:override]
 def test_with_small_pages() -> None:
     settings = Settings("http://payments.test", "no secret", page_size=2)
-    with app.container.override(Settings, settings), TestClient(app) as client:
+    with container.override(Settings, settings), TestClient(app) as client:
         assert client.get("/").json()[0] == "2"
 
 

@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from howto import streaming
 from howto.streaming import app, container
-from lifescope import provider
 from lifescope.server import serve
 
 pytestmark = pytest.mark.anyio
