@@ -93,7 +93,7 @@ class Consumer:
 
     async def run(self) -> None:
         async for message in self._queue.receive():
-            with anyio.CancelScope(shield=True):  # what has been begun is finished
+            with anyio.move_on_after(60, shield=True):  # what has been begun is finished
                 await self._handle(message)
 
     async def _handle(self, message: str) -> None:

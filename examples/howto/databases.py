@@ -1,6 +1,7 @@
 """What the page "Use several databases" shows."""
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated, NewType
 
 from fastapi import FastAPI
@@ -81,6 +82,23 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[Transaction]:
 # --8<-- [end:newtype]
 
 
+# --8<-- [start:both]
+@dataclass(frozen=True)
+class Both:
+    main: AsyncSession
+    reports: AsyncSession
+
+
+@provider(scope="call")
+async def both(engine: AsyncEngine, report_engine: ReportEngine) -> AsyncIterator[Both]:
+    async with AsyncSession(engine) as main, main.begin():
+        async with AsyncSession(report_engine) as reports, reports.begin():
+            yield Both(main, reports)  # if reports cannot commit, main is rolled back
+
+
+# --8<-- [end:both]
+
+
 def create_app() -> FastAPI:
     app = FastAPI()
 
@@ -96,6 +114,11 @@ def create_app() -> FastAPI:
 
     # --8<-- [end:endpoint]
 
+    @app.post("/both/{item}")
+    async def order_both(item: str, both: Inject[Both]) -> None:
+        await both.main.execute(text("INSERT INTO orders VALUES (:item)"), {"item": item})
+        await both.reports.execute(text("INSERT INTO lines VALUES (:item)"), {"item": item})
+
     # --8<-- [start:ask]
     @app.get("/lines")
     async def lines(session: Inject[ReportSession]) -> int:
@@ -110,5 +133,5 @@ def create_app() -> FastAPI:
     return app
 
 
-container = Container(engine, session, report_engine, report_session, reports, transaction)
+container = Container(engine, session, report_engine, report_session, reports, transaction, both)
 app = container.asgi(create_app)

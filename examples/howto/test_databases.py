@@ -6,10 +6,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from starlette.testclient import TestClient
 
-from howto import databases
 from howto.databases import ReportEngine, app, container
 from lifescope import provider
 
@@ -51,6 +51,28 @@ def test_error_rolls_back_both(client: TestClient, folder: Path) -> None:
     assert stored(folder / "reports.db", "lines") == []
 
 
+@pytest.mark.parametrize(("path", "kept"), [("orders", ["tea"]), ("both", [])])
+def test_commit_of_one_fails(path: str, kept: list[str], folder: Path) -> None:
+    """G3: each session commits for itself; in one provider, the outer one sees the failure."""
+
+    @provider(scope="app")
+    async def full_engine() -> AsyncIterator[AsyncEngine]:
+        engine = create_async_engine("sqlite+aiosqlite:///reports.db")
+        event.listen(engine.sync_engine, "commit", refuse)
+        yield engine
+        await engine.dispose()
+
+    with container.override(ReportEngine, full_engine):
+        with TestClient(app, raise_server_exceptions=False) as client:
+            assert client.post(f"/{path}/tea").status_code == 500
+    assert stored(folder / "shop.db", "orders") == kept
+    assert stored(folder / "reports.db", "lines") == []
+
+
+def refuse(connection: Connection) -> None:
+    raise OSError("no space left")
+
+
 def test_new_type_is_a_key_of_its_own(client: TestClient, folder: Path) -> None:
     client.post("/orders/tea")
     assert client.post("/paid/tea").status_code == 200
@@ -74,8 +96,3 @@ def test_reports_go_elsewhere(tmp_path: Path) -> None:
 
 
 # --8<-- [end:override]
-
-
-def test_alias_is_what_an_override_names() -> None:
-    """The overridden key is the qualified one: the other engine is as it was."""
-    assert databases.ReportEngine != AsyncEngine
