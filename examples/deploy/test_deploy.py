@@ -21,8 +21,9 @@ LIMIT = 30  # seconds that a server may take to start, or to stop
 
 
 def commands() -> list[list[str]]:
-    lines = (HERE / "commands.sh").read_text(encoding="utf-8").splitlines()
-    return [shlex.split(line) for line in lines if line and not line.startswith("#")]
+    text = (HERE / "commands.sh").read_text(encoding="utf-8").replace("\\\n", "")
+    lines = (shlex.split(line, comments=True) for line in text.splitlines())
+    return [line for line in lines if line]
 
 
 def instructions(name: str) -> list[str]:
