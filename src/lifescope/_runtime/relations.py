@@ -123,6 +123,9 @@ def private_scope_class(base: type[OpenScope]) -> type[OpenScope]:
         "container": base.container,
         "_engine": base._engine,
         "_inside": base._inside,
+        "_opening": base._opening,
+        "_next_plain": base._next_plain,
         "_resolvers": {},
+        "_resolvers_now": {},
     }
     return type("OpenScope", (OpenScope,), members)
