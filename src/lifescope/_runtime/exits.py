@@ -54,7 +54,7 @@ def release_at_once(exits: list[Exit]) -> bool:
     # exception by which a generator says that it has ended.
     while exits:
         provider, handle = exits.pop()
-        kind: object = type(handle)
+        kind = handle.__class__
         step: Any = None
         try:
             if kind is AsyncGeneratorType:
