@@ -22,7 +22,7 @@ from lifescope._model.provider import Declaration, Kind
 from lifescope._model.scopes import TRANSIENT, ScopeOrder
 from lifescope._runtime.binding import find_scope
 from lifescope._runtime.exits import GRACE
-from lifescope._runtime.opening import Opening
+from lifescope._runtime.opening import AppOpening
 from lifescope._runtime.overrides import Engines, Override, by_key
 from lifescope._runtime.running import DRAIN
 from lifescope._runtime.setups import value_provider
@@ -163,7 +163,7 @@ class Container:
         )
         return Root(self, self._engines.current, app_factory, settings)
 
-    def open(self, values: Mapping[Any, Any] | None = None) -> Opening:
+    def open(self, values: Mapping[Any, Any] | None = None) -> AppOpening:
         """Open an app scope: `async with container.open() as scope:`; for workers and scripts.
 
         Providers are acquired when they are first asked for; those with `eager=True` at once.
@@ -179,11 +179,9 @@ class Container:
                 f"container.open() opens an app scope; the scope {values!r} opens in it: "
                 f"async with container.open() as app, app.open({values!r}) as scope: ..."
             )
-        return Opening(
+        return AppOpening(
             self._engines.current,
-            None,
-            None,
-            values or {},
+            values,
             frame=sys._getframe(1),
             eager=lambda engine: engine.eager_providers(()),
         )

@@ -23,7 +23,9 @@ from lifescope._model.provider import Entry
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._runtime import connections, loops
 from lifescope._runtime.binding import apply, current, find_scope, undo
-from lifescope._runtime.filling import Filler, Filling
+from lifescope._runtime.connections import is_connection
+from lifescope._runtime.filling import Filler, Filling, Plan, is_steady
+from lifescope._runtime.loops import running_loop
 from lifescope._runtime.opening import Opening
 from lifescope._runtime.scope import OpenScope
 
@@ -108,16 +110,44 @@ def inject_from(container: object | None, function: _F, frame: types.FrameType) 
 
 
 def _async_wrapper(injected: "_Injected") -> Callable[..., Any]:
+    function = injected.function
+
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        # What the last call has found out holds for all scopes of the same class.
+        scope_class, opens_call, plan = injected.last
+        scope: Any = current.get(None)
+        if type(scope) is not scope_class or kwargs or scope.loop is not running_loop():
+            return await call(args, kwargs)
+        if args:
+            if (
+                scope.is_in_endpoint
+                and len(args) == 1
+                and is_connection(cast("Any", type(args[0])))
+            ):
+                scope.given = args[0]  # as `_told_to` would do for the endpoint of a request
+            elif _told_to(scope, args, kwargs) is not _NOTHING:
+                return await call(args, kwargs)
+        if not opens_call:
+            return await function(*args, **await plan(scope))
+        opening = Opening()
+        opening.parent = scope
+        async with opening as inner:
+            return await function(*args, **await plan(inner))
+
+    async def call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         scope = injected.scope()
-        plan = injected.filling(kwargs).plan(scope)
+        filling = injected.filling(kwargs)
+        plan = filling.plan(scope)
         with _told_to(scope, args, kwargs):
             if plan is not None:
-                scope.is_untouched = False
+                if not kwargs:
+                    injected.remember(scope, plan)
                 return await injected.run(args, kwargs, await plan(scope))
             async with scope.open(CALL) as inner:
-                filled = await injected.filling(kwargs).filler(inner).fill(inner)
-                return await injected.run(args, kwargs, filled)
+                plan = filling.filler(inner).function(CALL)
+                if not kwargs and inner.parent is scope:
+                    injected.remember(scope, plan, opens_call=True)
+                return await injected.run(args, kwargs, await plan(inner))
 
     return wrapper
 
@@ -148,13 +178,20 @@ class _Injected:
         self, container: object | None, function: Callable[..., Any], names: dict[str, Any]
     ) -> None:
         self._container = container
-        self._function = function
+        self.function = function
         self._local_names = names
         self._hidden = injected_names(function, names)
         self._signature = read_signature(function)
         self._is_shifted = _is_shifted(self._signature, self._hidden)
         self._fillings: dict[frozenset[str], Filling] = {}
+        self.last: tuple[type[OpenScope] | None, bool, Any] = None, False, None
         _injected.add(self)
+
+    def remember(self, scope: OpenScope, plan: Plan, *, opens_call: bool = False) -> None:
+        """What makes all parameters in scopes of that class, or in a "call" inside them."""
+        is_next = not opens_call or scope._next_plain is not None
+        if is_steady(scope) and is_next and not self._is_shifted:
+            self.last = type(scope), opens_call, plan
 
     def hide_in(self, wrapper: Any) -> None:
         """Take the injected parameters out of what frameworks read."""
@@ -172,7 +209,7 @@ class _Injected:
         Raises:
             GraphError: An annotation cannot be read.
         """
-        return [read_entry(self._function, marked=True, local_names=self._local_names)]
+        return [read_entry(self.function, marked=True, local_names=self._local_names)]
 
     def call_sync(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call a function, in the event loop or in a worker thread."""
@@ -194,7 +231,7 @@ class _Injected:
 
     def run(self, args: tuple[Any, ...], kwargs: dict[str, Any], filled: dict[str, Any]) -> Any:
         if not self._is_shifted:
-            return self._function(*args, **filled, **kwargs)
+            return self.function(*args, **filled, **kwargs)
         by_hand = {name: value for name, value in kwargs.items() if name in self._hidden}
         visible = {name: value for name, value in kwargs.items() if name not in self._hidden}
         arguments = {**self._visible().bind(*args, **visible).arguments, **filled, **by_hand}
@@ -202,7 +239,7 @@ class _Injected:
             self._signature,
             OrderedDict((n, arguments[n]) for n in self._signature.parameters if n in arguments),
         )
-        return self._function(*bound.args, **bound.kwargs)
+        return self.function(*bound.args, **bound.kwargs)
 
     def _visible(self) -> inspect.Signature:
         parameters = self._signature.parameters.values()
@@ -215,7 +252,7 @@ class _Injected:
         `inspect.signature(eval_str=True)`, which many libraries call, takes a `__signature__` for
         what has been evaluated.
         """
-        where = Where(self._function, self._local_names)
+        where = Where(self.function, self._local_names)
 
         def evaluated(annotation: Any) -> Any:
             form = read_annotation(annotation, where) if isinstance(annotation, str) else annotation
@@ -231,9 +268,9 @@ class _Injected:
         return signature.replace(parameters=parameters, return_annotation=returned)
 
     def scope(self) -> OpenScope:
-        scope = find_scope(self._container, f"the parameters of {spell_callable(self._function)}")
+        scope = find_scope(self._container, f"the parameters of {spell_callable(self.function)}")
         if scope.closed:
-            raise scope.closed_error(f"the parameters of {spell_callable(self._function)}")
+            raise scope.closed_error(f"the parameters of {spell_callable(self.function)}")
         return scope.in_force()
 
     def filling(self, kwargs: Mapping[str, Any]) -> Filling:
@@ -242,7 +279,7 @@ class _Injected:
         filling = self._fillings.get(given)
         if filling is None:
             entry = read_entry(
-                self._function, marked=True, local_names=self._local_names, given=given
+                self.function, marked=True, local_names=self._local_names, given=given
             )
             filling = self._fillings[given] = Filling(entry)
         return filling
@@ -331,7 +368,8 @@ def _filled_from_thread(scope: OpenScope, filler: Filler) -> Generator[dict[str,
 @contextmanager
 def _opened_from_thread(scope: OpenScope) -> Generator[OpenScope]:
     """A "call" scope around code in a worker thread; opened and closed in the event loop."""
-    opening = Opening(scope._inside.alone, scope, CALL, {}, in_own_task=False)
+    opening = Opening()
+    opening.parent, opening.special, opening.in_own_task = scope, (CALL, None), False
     loop = scope.loop_token()
     inner = from_thread.run(opening.__aenter__, token=loop)
     token = current.set(inner)  # the loop's task has bound it in its own context only

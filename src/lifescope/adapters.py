@@ -4,12 +4,15 @@ Most adapters need nothing of this: `lifescope.inject` fills a function, and an 
 scope has `endpoint`, `supply_connection` and `record_failure`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AsyncExitStack
 from typing import Any
 
 from lifescope._declare.signatures import entry_of
-from lifescope._model.scopes import CALL
-from lifescope._runtime.filling import Filling
+from lifescope._model.scopes import CALL, REQUEST
+from lifescope._runtime.binding import current, current_scope
+from lifescope._runtime.filling import Filling, is_steady
+from lifescope._runtime.loops import running_loop
 from lifescope._runtime.scope import OpenScope
 from lifescope.errors import ScopeOrderError
 
@@ -28,6 +31,7 @@ class Parameters:
 
     def __init__(self, function: Callable[..., Any], keys: Mapping[str, Any]) -> None:
         self._filling = Filling(entry_of(function, keys))
+        self._last: tuple[type[OpenScope] | None, Any] = None, None
 
     def note_on(self, function: Any) -> None:
         """Note on *function* that it asks for these, besides what has been noted on it before.
@@ -44,16 +48,50 @@ class Parameters:
         Raises:
             GraphError: Nothing provides one of them.
             ScopeOrderError: One lives in another scope that is not open.
-            ScopeClosedError: *scope* has ended.
         """
-        if scope.closed:
-            raise scope.closed_error(f"the parameters of {self._filling.entry.name}")
         return self._filling.plan(scope.in_force()) is None
 
-    async def fill(self, scope: OpenScope) -> dict[str, Any]:
-        """Parameter name to object, made in *scope* and those around it.
+    def fill_for(
+        self, connection: object, exits: Callable[[], AsyncExitStack]
+    ) -> Coroutine[Any, Any, dict[str, Any]]:
+        """Parameter name to object, for an endpoint that is about to be called; to be awaited.
+
+        It does what is usual with the steps above, in the current scope: *connection*, the
+        framework's own, is handed in, and a scope "call" is opened if there is need for one.
+
+        Args:
+            connection: What the endpoint is called for.
+            exits: Gives what the "call" scope ends with.
 
         Raises:
+            NoScopeError: No scope is open.
+            ScopeClosedError: It has ended.
+        """
+        scope: Any = current.get(None)
+        scope_class, plan = self._last
+        if type(scope) is not scope_class or scope.loop is not running_loop():
+            return self._fill_first(connection, exits)
+        scope.given = connection
+        made: Coroutine[Any, Any, dict[str, Any]] = plan(scope)
+        return made
+
+    async def _fill_first(
+        self, connection: object, exits: Callable[[], AsyncExitStack]
+    ) -> dict[str, Any]:
+        """The same, the first time in scopes of that class."""
+        scope = current_scope()
+        scope.supply_connection(connection)
+        if self.need_call_scope(scope):
+            scope = await exits().enter_async_context(scope.open(CALL))
+        elif scope.name == REQUEST and is_steady(scope):
+            self._last = type(scope), self._filling.plan(scope)
+        return await self.fill(scope)
+
+    def fill(self, scope: OpenScope) -> Coroutine[Any, Any, dict[str, Any]]:
+        """Parameter name to object, made in *scope* and those around it, to be awaited.
+
+        Raises:
+            ScopeClosedError: *scope* has ended.
             ScopeOrderError: One lives in the scope "call", and it is not open.
         """
         scope = scope.in_force()
@@ -61,5 +99,4 @@ class Parameters:
         if plan is None:
             name = self._filling.entry.name
             raise ScopeOrderError(key=None, scope=CALL, asked_in=scope.name, provider=name)
-        scope.is_untouched = False
-        return await plan(scope)
+        return plan(scope)

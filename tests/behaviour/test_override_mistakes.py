@@ -186,7 +186,7 @@ def test_of_several_and_with_a_name() -> None:
         (type[Mailer], Fake),
         (object, fake_mailer),
     ],
-    ids=str,
+    ids=["static", "no method", "protocol", "callable", "class", "anything"],
 )
 async def test_what_may_be_a_class_or_function(key: Any, given: Any) -> None:
     """G13: A class or function that can itself be what is asked for is an object like others."""

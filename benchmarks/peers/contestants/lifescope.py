@@ -36,7 +36,7 @@ class Lifescope(Contestant):
         await self._opening.__aexit__(None, None, None)
 
     def getter(self, key: type) -> tuple[Callable[[Any], Any], Any, bool]:
-        return self.app.get, key, True
+        return self.app.get_nowait, key, False
 
     def unit(self) -> Unit:
         app, root = self.app, self.graph.root

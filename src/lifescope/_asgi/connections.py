@@ -129,7 +129,7 @@ def _tell_call() -> None:
     scope = binding.current.get(None)
     call = None if scope is None else scope.around(CALL)
     if call is not None and not call.closed:
-        call.failure = errors.ClientDisconnectedError()
+        call.has_failed(errors.ClientDisconnectedError())
 
 
 class WebSocket(Connection):

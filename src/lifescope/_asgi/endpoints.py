@@ -14,7 +14,7 @@ from typing import Any
 from lifescope._asgi.protocol import AsgiApp, AsgiScope, Receive, Send
 from lifescope._asgi.routes import leaves
 from lifescope._model.scopes import REQUEST
-from lifescope._runtime import binding
+from lifescope._runtime.binding import current
 
 __all__ = ["Boundary", "bound_endpoints"]
 
@@ -74,14 +74,19 @@ class Boundary:
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Serve one connection (ASGI 3)."""
-        around = binding.current.get(None)
-        request = around.around(REQUEST) if around is not None else None
+        # Every request comes through here, so the usual cases are told without a call.
+        request = around = current.get(None)
+        if request is not None and request.name != REQUEST:
+            request = request.around(REQUEST)
         if around is None or request is None or request.is_in_endpoint:
             await self.app(scope, receive, send)
             return
         handlers = scope.get(_HANDLERS)
         if handlers is not None:
-            scope[_HANDLERS] = self._told(handlers)
+            known = self._handlers
+            if known is None or known[0] is not handlers[0]:
+                known = self._told(handlers)
+            scope[_HANDLERS] = known[1]
         request.is_in_endpoint = self._is_endpoint
         try:
             await self.app(scope, receive, send)
@@ -95,11 +100,9 @@ class Boundary:
 
     def _told(self, handlers: tuple[Mapping[Any, Any], Mapping[Any, Any]]) -> tuple[Any, Any]:
         """The same handlers, which tell first; made once, as an app has one pair of them."""
-        known = self._handlers
-        if known is None or known[0] is not handlers[0]:
-            by_class, by_status = handlers
-            known = self._handlers = by_class, (_Told(by_class), _Told(by_status))
-        return known[1]
+        by_class, by_status = handlers
+        known = self._handlers = by_class, (_Told(by_class), _Told(by_status))
+        return known
 
 
 class _Told(Mapping[Any, Any]):
@@ -140,7 +143,7 @@ def _told(handler: Callable[[Any, Exception], Any]) -> Callable[[Any, Exception]
 
 def _tell(error: BaseException) -> None:
     """Tell the innermost scope here, which is a request or is in one."""
-    scope = binding.current.get(None)
+    scope = current.get(None)
     if scope is not None:
         scope.record_failure(error)
 

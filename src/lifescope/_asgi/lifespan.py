@@ -26,7 +26,7 @@ from lifescope._asgi.settings import Settings
 from lifescope._model.provider import Provider
 from lifescope._runtime import binding, guards, loops
 from lifescope._runtime.engine import Engine, InForce
-from lifescope._runtime.opening import Opening
+from lifescope._runtime.opening import AppOpening
 from lifescope._runtime.shield import finish, stood_at
 from lifescope._runtime.starting import say_progress, start
 from lifescope._runtime.startup import Startup
@@ -130,9 +130,10 @@ class Lifespan:
 
     async def _in_app_scope(self, asgi_scope: AsgiScope, before: Context) -> None:
         settings = self._settings
-        async with Opening(self._in_force, None, None, settings.values) as scope:
+        async with AppOpening(self._in_force, settings.values) as scope:
             engine = self._engine = scope._engine
             scope._guard = scope._guard or guards.enter_early(loops.current_task())
+            scope.is_plain = False
             scope.on_crash = self._crashed
             scope.stop_timeout = settings.stop_timeout
             scope.is_failure = settings.is_failure

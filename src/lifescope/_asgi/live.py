@@ -126,16 +126,14 @@ class Live:
             if scope.parent is None:
                 break
             scope._guard = guard
+            scope.is_plain = False
         request.is_untouched = False
         return guard
 
     def has_ended_at_once(self, request: OpenScope) -> bool:
-        """Close a request scope that has nothing to release; False if it has to be closed."""
-        if request.applied is not None:
-            return False
-        if request.parent is None or request.parent.parent is not None:
-            return False
-        return request.close_at_once(None)
+        """Close a request scope in which nothing has to wait; False if it has to be closed."""
+        app = request.parent
+        return app is not None and app.parent is None and request.end_plainly()
 
     async def end_request(
         self, request: OpenScope, connection: Connection, error: BaseException | None
@@ -149,9 +147,7 @@ class Live:
         """
         connection.is_ending = True
         if error is None and connection.is_gone and request.failure is None:
-            request.failure = (
-                errors.ClientDisconnectedError()
-            )  # a cancellation, whatever the policy
+            request.has_failed(errors.ClientDisconnectedError())  # whatever the policy
         failure: BaseException | None = None
         try:
             await self._close(request, error)
@@ -177,7 +173,7 @@ class Live:
                 await scope.close(error)
             return
         if scope.failure is not None:
-            parent.failure = scope.failure
+            parent.has_failed(scope.failure)
         try:
             await scope.close(error)
         except BaseException as failure:

@@ -18,6 +18,7 @@ from lifescope._asgi.settings import Settings
 from lifescope._model.provider import Entry
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._runtime import binding, loops
+from lifescope._runtime.binding import current
 from lifescope._runtime.engine import Engine, InForce
 from lifescope._runtime.startup import Startup
 
@@ -94,9 +95,10 @@ class Root:
         connection = (Http if kind == "http" else WebSocket)(scope, receive, send, task, guard)
         request.connection = connection
         tokens = binding.apply(live.changes) if live.changes else []
-        bound = binding.current.set(request)
-        if bound.old_value is not Token.MISSING:
-            binding.note_outside(request, bound.old_value)
+        bound = current.set(request)
+        outside = bound.old_value
+        if outside is not Token.MISSING and outside.container is not request.container:
+            binding.note_outside(request, outside)
         running = entrance.running
         running.work[request] = connection
         try:
@@ -117,7 +119,10 @@ class Root:
                 running.ended()
             if tokens:
                 binding.undo(tokens)
-            binding.unbind(bound)
+            try:
+                current.reset(bound)
+            except ValueError:
+                binding.unbind(bound)  # knows why
 
     async def _serve_otherwise(
         self, kind: str, live: Live | None, asgi_scope: AsgiScope, receive: Receive, send: Send

@@ -33,6 +33,19 @@ class Place:
         return f"{_short(self.file)}:{self.line}"
 
 
+Caller = tuple[types.CodeType, int]
+"""Who calls, as `f_code` and `f_lasti` of its frame: a place, once somebody wants to read it."""
+
+
+def place_of_caller(caller: Caller | Place | None) -> Place | None:
+    """The line that it is at."""
+    if caller is None or isinstance(caller, Place):
+        return caller
+    code, offset = caller
+    lines = (line for start, end, line in code.co_lines() if start <= offset < end)
+    return Place(code.co_filename, next(lines, None) or code.co_firstlineno)
+
+
 def at(place: Place | None) -> str:
     """*place* in brackets, to stand behind what is written there; nothing if nobody knows."""
     return f" ({place})" if place else ""

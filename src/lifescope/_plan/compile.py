@@ -4,6 +4,9 @@ What the generated code calls back into is handed in as `Hooks`, so that nothing
 an event loop. A generated function, and what its parts mean:
 
     async def acquire_session(scope):
+        outer = scope.parent
+        if scope._state or outer._state or ...:   # G10: closed means closed
+            return still_there(PLAN, scope)
         session = scope._value_3                  # kept under its slot once it is there
         if session is not MISSING:
             return session
@@ -51,6 +54,9 @@ class Hooks:
     Attributes:
         missing: Stands for a value that is not there yet.
         current_task: The task that runs, as an object to compare.
+        task_of: The same for a `running_loop()`, if it is to be had more quickly.
+        running_loop: The event loop that runs, or None.
+        still_there: `(plan, scope)`: what a scope that is closing still has.
         elsewhere: `(plan, scope)`: run the plan in mode ELSEWHERE.
         landed: `(flight, value)`: wake those who wait for what has been made.
         failed: `(compiled, scope, error)`: tell them, and say in a note what was being made.
@@ -62,6 +68,9 @@ class Hooks:
 
     missing: object
     current_task: Callable[[], object]
+    task_of: Callable[[object], object] | None
+    running_loop: Callable[[], object]
+    still_there: Callable[..., Any]
     elsewhere: Callable[..., Any]
     landed: Callable[..., Any]
     failed: Callable[..., Any]
@@ -126,20 +135,28 @@ class _Writer:
             failed=hooks.failed,
             not_ready=hooks.not_ready,
             check_value=hooks.check_value,
+            still_there=hooks.still_there,
+            task_of=hooks.task_of,
+            running_loop=hooks.running_loop,
         )
 
     def write(self) -> None:
         name = self.plan.name
         define = "def" if self.mode is Mode.NOW else "async def"
         with self.out.block(f"{define} {name}(scope)"):
+            self._return_if_closed()
+            if self._is_straight():
+                self._write_straight()
             self._return_if_ready()
             if self.mode is Mode.HERE and self._needs_own_task():
-                with self.out.block("if scope._task is not current_task()"):
+                with self.out.block(f"if {self._is_elsewhere()}"):
                     self.out.line("return await elsewhere(PLAN, scope)")
+            self._outer_scopes()
+            if any(step.hops == 0 for step in self.plan.steps):
+                self.out.line("scope.is_untouched = False")
             if self.mode is not Mode.ELSEWHERE and self._needs_own_task():
                 self.out.line("flights, exits = scope._flights, scope._exits")
             with self._guarded():
-                self._outer_scopes()
                 for step in self.plan.steps:
                     self.compiled.starts.append((self.out.next_line, step))
                     self._step(step)
@@ -156,6 +173,21 @@ class _Writer:
             for step in self.plan.all_steps
         )
 
+    def _is_elsewhere(self) -> str:
+        """Another task runs than that of the scope (G5); asked for in the quickest way first."""
+        if self.hooks.task_of is None:
+            return "scope._task is not current_task()"
+        quickly = "scope._task is not task_of(running_loop())"
+        return f"{quickly} and scope._task is not current_task()"
+
+    def _return_if_closed(self) -> None:
+        is_closed = "scope._state or scope.parent is not None and scope.closed"
+        if not self.plan.is_widest:
+            self.out.line("outer = scope.parent")
+            is_closed = "scope._state or outer._state or outer.parent is not None and outer.closed"
+        with self.out.block(f"if {is_closed}"):
+            self.out.line("return still_there(PLAN, scope)")
+
     def _return_if_ready(self) -> None:
         if isinstance(self.plan.root, Entry) or not self.plan.steps:
             return
@@ -166,13 +198,15 @@ class _Writer:
                 self.out.line(f"return {last.variable}")
 
     @contextmanager
-    def _guarded(self) -> Generator[None]:
+    def _guarded(self, *, touch: bool = False) -> Generator[None]:
         if not self.plan.steps:
             yield
             return
         with self.out.block("try"):
             yield
         with self.out.block("except BaseException as error"):
+            if touch:
+                self.out.line("scope.is_untouched = False")
             self.out.line("failed(PLAN, scope, error)")
             self.out.line("raise")
 
@@ -185,6 +219,38 @@ class _Writer:
         if not isinstance(self.plan.root, Entry):
             return results[0].expression
         return "{" + ", ".join(f"{r.name!r}: {r.expression}" for r in results) + "}"
+
+    # --- in a scope where nothing is yet --------------------------------------------------
+
+    def _is_straight(self) -> bool:
+        """Whether all that is made in the scope is made by a plain call."""
+        own = [step for step in self.plan.all_steps if step.hops == 0]
+        is_plain = all(step.provider.kind in _PLAIN for step in own)
+        is_usual = 0 < len(own) <= _LONGEST_STRAIGHT and self.mode is Mode.HERE
+        return is_usual and is_plain and not self.plan.is_widest
+
+    def _write_straight(self) -> None:
+        """Where nothing is there, nothing has to be looked for: one call after the other.
+
+        That is so in most requests. Whatever has to be waited for is left to what follows; so
+        is the rest, if what is called asks the scope for something itself.
+        """
+        outer = [step for step in self.plan.steps if step.hops]
+        own = [each for step in self.plan.steps if not step.hops for each in (*step.nested, step)]
+        with self.out.block("if scope.is_untouched"):
+            self._outer_scopes()
+            for step in outer:
+                self.out.line(f"{step.variable} = _outer_{step.hops}.{step.slot}")
+            are_there = " and ".join(f"{step.variable} is not MISSING" for step in outer)
+            with self.out.block(f"if {are_there or True}"), self._guarded(touch=True):
+                for step in own:
+                    self.compiled.starts.append((self.out.next_line, step))
+                    self._make(step)
+                    if step.provider.kind is Kind.CALL and step is not own[-1]:
+                        with self.out.block("if not scope.is_untouched"):
+                            self.out.line(f"return await {self.plan.name}(scope)")
+                self.out.line("scope.is_untouched = False")
+                self.out.line(f"return {self._result()}")
 
     # --- one step -------------------------------------------------------------------------
 
@@ -345,6 +411,10 @@ class _Writer:
         self.compiled.targets[bound] = step.provider
         return bound
 
+
+_PLAIN = {kind for kind in Kind if kind is Kind.CALL or kind is Kind.COLLECTION or kind.is_relation}
+_LONGEST_STRAIGHT = 64
+"""Steps. It is code twice, and what is so long takes longer to compile than many calls of it."""
 
 _HANDED_IN = (Kind.SUPPLIED, Kind.VALUE)
 _ASKED_FOR = (*_HANDED_IN, Kind.SHARED)

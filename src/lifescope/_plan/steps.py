@@ -8,7 +8,7 @@ from lifescope._model.provider import Entry, Provider
 
 __all__ = ["HOOKS", "LOCALS", "Argument", "Mode", "Plan", "Slots", "Step"]
 
-LOCALS = frozenset({"scope", "flights", "flight", "exits", "handle", "error"})
+LOCALS = frozenset({"scope", "outer", "flights", "flight", "exits", "handle", "error"})
 """Variables that generated code uses for itself."""
 
 HOOKS = frozenset(
@@ -21,6 +21,9 @@ HOOKS = frozenset(
         "failed",
         "landed",
         "not_ready",
+        "running_loop",
+        "still_there",
+        "task_of",
     }
 )
 """What generated code calls."""

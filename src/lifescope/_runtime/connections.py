@@ -6,7 +6,7 @@ A framework is not imported: somebody has asked for one of its classes, and has 
 from functools import lru_cache
 from typing import Any, Protocol, cast
 
-__all__ = ["Connection", "given_in", "is_asgi_call", "make"]
+__all__ = ["Connection", "given_in", "is_asgi_call", "is_connection", "make"]
 
 _FOR_BOTH = {"starlette": "HTTPConnection", "litestar": "ASGIConnection"}
 """The base classes of what each framework makes for requests and for WebSockets."""
@@ -44,13 +44,13 @@ def make(form: type, connection: Connection) -> Any:
 def given_in(arguments: tuple[Any, ...]) -> Any:
     """The connection among the arguments of an endpoint, None if there is none."""
     for argument in arguments:
-        if _is_connection(cast("Any", type(argument))):
+        if is_connection(cast("Any", type(argument))):
             return argument
     return None
 
 
 @lru_cache(256)
-def _is_connection(cls: Any) -> bool:
+def is_connection(cls: Any) -> bool:
     """Whether it is a class of connections; kept, as to ask an abstract class takes long."""
     return any((base.__module__, base.__qualname__) in _BASES for base in cls.__mro__)
 

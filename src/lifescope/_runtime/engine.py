@@ -5,12 +5,12 @@ One engine serves any number of event loops at once: it holds code, never instan
 
 import dataclasses
 import inspect
-import types
 import weakref
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import pairwise
 from typing import Any
 
 from anyio.lowlevel import current_token
@@ -21,14 +21,14 @@ from lifescope._declare.signatures import by_name, read_entry
 from lifescope._graph.graph import Graph
 from lifescope._graph.validate import edge_for, merge, missing_key
 from lifescope._model.keys import Key
-from lifescope._model.names import Place
+from lifescope._model.names import Caller
 from lifescope._model.provider import Edge, Entry, Kind, Parameter, Provider
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._plan.compile import Compiled, Hooks, compile_plan
 from lifescope._plan.planner import plan_anew, plan_provider
 from lifescope._plan.steps import Mode, Plan, Slots
 from lifescope._runtime import binding, loops
-from lifescope._runtime.closing import MISSING
+from lifescope._runtime.closing import MISSING, still_there
 from lifescope._runtime.failures import describe_failure
 from lifescope._runtime.filling import Filler, Filling
 from lifescope._runtime.handed_in import HandedIn
@@ -37,7 +37,7 @@ from lifescope._runtime.opening import Opening
 from lifescope._runtime.overlays import OverlayScope
 from lifescope._runtime.relations import private_scope_class, relate
 from lifescope._runtime.running import Running
-from lifescope._runtime.scope import NO_TASK, OpenScope
+from lifescope._runtime.scope import NO_TASK, OpenScope, quick_get
 from lifescope._runtime.threads import target_of
 from lifescope._runtime.values import check_value
 
@@ -46,6 +46,7 @@ __all__ = ["Engine", "InForce"]
 _NOTHING: Mapping[Key, Any] = {}
 
 _Function = Callable[[Any], Any]
+_Acquirer = Callable[[Any], Coroutine[Any, Any, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,6 @@ class Engine:
         self.asked = asked
         self.slots = Slots(graph.providers, self._add_slot, slot_of)
         self.handed_in = HandedIn(graph, self.slots, ready, overridden)
-        self._alone = InForce(self, {})
         self._classes: dict[str, type[OpenScope]] = {}
         self._overlay_class: type[OverlayScope] | None = None
         self._shared_slots: Sequence[tuple[str, str]] | None = None
@@ -115,6 +115,9 @@ class Engine:
         self._hooks = Hooks(
             missing=MISSING,
             current_task=loops.current_task,
+            task_of=loops.task_of,
+            running_loop=loops.running_loop,
+            still_there=_still_there,
             elsewhere=self._run_elsewhere,
             landed=_landed,
             failed=self._failed,
@@ -125,6 +128,9 @@ class Engine:
         )
         for name in scopes.names:
             self._classes[name] = self._scope_class(name, container)
+        for outer, inner in pairwise(scopes.names):
+            if not self.handed_in.is_needed_for(inner):
+                self._classes[outer]._next_plain = self._classes[inner]
 
     # --- opening scopes -------------------------------------------------------------------
 
@@ -133,7 +139,7 @@ class Engine:
         parent: OpenScope | None,
         name: str | None,
         values: Mapping[Any, Any],
-        place: Place | None,
+        opened_by: Caller | None,
         *,
         in_own_task: bool = True,
         ready: Mapping[Key, Any] = _NOTHING,
@@ -144,17 +150,18 @@ class Engine:
         app scope begins with what is *ready*.
         """
         names = self._names_to_open(parent, name)
-        given = self.handed_in.check(names[-1], values, place)
+        given = self.handed_in.check(names[-1], values, opened_by)
         opened: list[OpenScope] = []
         for each in names:
             if parent is None:
                 parent = self._open_app(each, ready)
             else:
                 parent = self.open_one(each, parent, in_own_task=in_own_task)
-            parent.opened_at = place
+            parent.opened_by = opened_by
             opened.append(parent)
         for provider, value in given.items():
             setattr(opened[-1], self.slots[provider], value)
+            opened[-1].is_untouched = False
         binding.note_outside(opened[0], binding.current.get(None))
         return opened
 
@@ -194,16 +201,6 @@ class Engine:
         """Whether anything that may be made inside a request has a release."""
         widest = self.graph.scopes.widest
         return any(p.kind.has_release and p.scope != widest for p in self.graph.declared)
-
-    def opening(
-        self, parent: OpenScope, name: str | None, values: Mapping[Any, Any], frame: types.FrameType
-    ) -> Opening:
-        """What opens a scope inside *parent* by hand, and says that the caller's *frame* did."""
-        return Opening(self.alone, parent, name, values, frame=frame)
-
-    def alone(self) -> InForce:
-        """Itself, where scopes are opened inside of others."""
-        return self._alone
 
     def eager_providers(self, roots: Iterable[Provider]) -> list[Provider]:
         """What is made when an app scope opens: what says `eager=True`, and what *roots* need.
@@ -294,6 +291,8 @@ class Engine:
         scope._opener = loops.current_task()
         scope.loop = loops.loop_token()
         scope.token = current_token()
+        scope.here = loops.task_getter()
+        scope.cancel_scopes = None if loops.is_trio() else loops.cancel_scopes()
         scope.mark_level()
         self.handed_in.start(scope, ready)
         return scope
@@ -364,7 +363,7 @@ class Engine:
             self.asked.update(provider.keys)
             provider = provider.leads_to
 
-    def resolver(self, scope: OpenScope, key: Key, form: Any) -> Callable[[Any], Awaitable[Any]]:
+    def resolver(self, scope: OpenScope, key: Key, form: Any) -> _Acquirer:
         """The function that makes *key* in scopes like *scope*, kept for the next time."""
         provider = self.provider(scope, key)
         function = self.acquirer(scope, provider) if provider is not None else _nothing
@@ -372,9 +371,17 @@ class Engine:
             scope._resolvers[form] = function
         return function
 
-    def acquirer(self, scope: OpenScope, provider: Provider) -> Callable[[Any], Awaitable[Any]]:
+    def acquirer(self, scope: OpenScope, provider: Provider) -> _Acquirer:
         """The compiled plan for *provider*, to be run in *scope*."""
         return self._plan(scope.name, provider, self.mode_of(scope.name))
+
+    def resolver_now(self, scope: OpenScope, key: Key, form: Any) -> Callable[[Any], Any]:
+        """The same, without awaiting."""
+        provider = self.provider(scope, key)
+        function = self.acquirer_now(scope, provider) if provider is not None else _nothing_now
+        with suppress(TypeError):
+            scope._resolvers_now[form] = function
+        return function
 
     def acquirer_now(self, scope: OpenScope, provider: Provider) -> Callable[[Any], Any]:
         """The same, without awaiting."""
@@ -419,7 +426,7 @@ class Engine:
         scope.mark_level()
         return scope
 
-    def maker(self, name: str, provider: Provider) -> Callable[[Any], Awaitable[Any]]:
+    def maker(self, name: str, provider: Provider) -> _Acquirer:
         """The function that makes one more, in a private scope inside one called *name*."""
         function = self._makers.get((name, provider))
         if function is None:
@@ -485,7 +492,11 @@ class Engine:
             "container": container,
             "_engine": self,
             "_inside": self,
+            "_opening": Opening,
+            "_next_plain": None,
+            "get": quick_get,
             "_resolvers": {},
+            "_resolvers_now": {},
             **slots,
         }
         return type("OpenScope", (OpenScope,), members)
@@ -495,13 +506,26 @@ class Engine:
         setattr(self._classes[provider.scope], slot, MISSING)
 
 
-async def _nothing(_: object) -> None:
+async def _nothing(scope: OpenScope) -> None:
     """What `T | None` is where nothing provides T."""
+    _nothing_now(scope)
+
+
+def _nothing_now(scope: OpenScope) -> None:
+    if scope.closed:
+        raise scope.closed_error("anything")
 
 
 async def _called(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     result = by_name(fn)(*args, **kwargs)
     return await result if inspect.isawaitable(result) else result
+
+
+def _still_there(compiled: Compiled, scope: OpenScope) -> Any:
+    root = compiled.plan.root
+    if isinstance(root, Entry):
+        raise scope.closed_error(f"the parameters of {root.name}")
+    return still_there(scope, root)
 
 
 def _landed(flight: Any, value: Any) -> None:

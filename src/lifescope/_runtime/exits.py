@@ -7,7 +7,7 @@ Strictly in reverse, one at a time, every one (G2, G3); the outcome is thrown in
 import inspect
 import logging
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any, cast
 
@@ -50,44 +50,39 @@ def release_at_once(exits: list[Exit]) -> bool:
     Returns:
         Whether nothing is left. What has begun is the last of *exits* otherwise.
     """
+    # Every request with a release goes through here. `next()` with a default costs less than the
+    # exception by which a generator says that it has ended.
     while exits:
         provider, handle = exits.pop()
-        if isinstance(handle, AsyncGeneratorType):
-            begun = _begin_async(handle)
-        elif isinstance(handle, GeneratorType):
-            begun = _begin(handle)
-        else:
-            begun = handle
-        if begun is not None:
-            exits.append((provider, begun))
-            return False
+        kind = handle.__class__
+        step: Any = None
+        try:
+            if kind is AsyncGeneratorType:
+                step = anext(handle, _END)
+                waits_for = next(step, _END)
+                if waits_for is not _END:
+                    begun = Begun(handle, step, waits_for=waits_for)
+                elif handle.ag_frame is None:
+                    continue
+                else:
+                    begun = Begun(handle, None, error=StopIteration())  # it has yielded again
+            elif kind is GeneratorType:
+                if next(handle, _END) is _END:
+                    continue
+                begun = Begun(handle, None, error=StopIteration())
+            else:
+                begun = handle
+        except BaseException as error:
+            begun = Begun(handle, step, error=error)
+        exits.append((provider, begun))
+        return False
     return True
-
-
-def _begin_async(generator: Any) -> "Begun | None":
-    """Go on behind the `yield`; None if that was the end."""
-    step = generator.__anext__()
-    try:
-        return Begun(generator, step, waits_for=step.send(None))
-    except StopAsyncIteration:
-        return None
-    except BaseException as error:
-        return Begun(generator, step, error=error)
-
-
-def _begin(generator: Any) -> "Begun | None":
-    try:
-        return Begun(generator, None, error=StopIteration(next(generator)))
-    except StopIteration:
-        return None
-    except BaseException as error:
-        return Begun(generator, None, error=error)
 
 
 class Begun:
     """A generator that has gone on behind its `yield`, and waits or has failed.
 
-    Awaited, it gives what `anext(generator, _END)` would have given.
+    Driven to its end, it gives what `anext(generator, _END)` would have given.
 
     Attributes:
         generator: It.
@@ -106,19 +101,10 @@ class Begun:
         self._error = error
         self._has_waited = False
 
-    def __await__(self) -> "Begun":
-        return self
-
-    def __iter__(self) -> "Begun":
-        return self
-
-    def __next__(self) -> Any:
-        return self.send(None)
-
     def send(self, value: Any) -> Any:
         """Go on; or first, hand on what it waits for, or how it has ended."""
         if self._has_waited:
-            return self._go_on(self._step.send, value)
+            return self._step.send(value)
         self._has_waited = True
         if self._error is None:
             return self._waits_for
@@ -131,18 +117,12 @@ class Begun:
     def throw(self, *error: Any) -> Any:
         """Go on with an error."""
         self._has_waited = True
-        return self._go_on(self._step.throw, *error)
+        return self._step.throw(*error)
 
     def close(self) -> None:
         """Nobody goes on with it."""
         if self._step is not None:
             self._step.close()
-
-    def _go_on(self, go_on: Callable[..., Any], *value: Any) -> Any:
-        try:
-            return go_on(*value)
-        except StopAsyncIteration:
-            raise StopIteration(_END) from None
 
 
 async def release_all(
@@ -158,9 +138,8 @@ async def release_all(
         guard: Entered before the first provider, where cancellation is a state: on trio, and
             below a cancel scope of anyio.
     """
-    if not exits or (
-        outcome is None and guard is None and not loops.is_trio() and release_at_once(exits)
-    ):
+    is_quiet = outcome is None and guard is None and not loops.is_trio()
+    if not exits or (is_quiet and release_at_once(exits)):
         return []
     failures: list[BaseException] = []
     hold = Hold(GRACE, is_cancelled=loops.is_cancellation(outcome), guard=guard)
@@ -171,6 +150,8 @@ async def release_all(
         error = await release_one(provider, handle, outcome, guard, hold)
         if error is not None:
             failures.append(error)
+        if is_quiet and release_at_once(exits):
+            break
     if hold.has_held and (cancelled := await hold.resume()) is not None:
         failures.append(cancelled)
     return failures
@@ -192,12 +173,14 @@ async def release_one(
     hold.grace = GRACE
     if is_owned and (limit is not None or loops.is_cancellation(outcome)):
         hold.grace += limit or GRACE
-    release = leave(provider, handle, outcome)
     try:
-        if loops.is_trio():
-            await _leave_on_trio(release, guard, hold)
+        if type(handle) is Begun:  # no coroutine more than there are: each wait goes through all
+            if await held(handle, hold) is not _END:
+                await held(_refuse_second(provider, handle.generator), hold)
+        elif loops.is_trio():
+            await _leave_on_trio(leave(provider, handle, outcome), guard, hold)
         else:
-            await held(release, hold)
+            await held(leave(provider, handle, outcome), hold)
     except BaseException as error:
         if hold.stood_at is None:
             return _told(error, provider, outcome)
@@ -266,10 +249,7 @@ async def _leave_below(guard: CancelScope, release: Coroutine[Any, Any, None], h
 async def leave(provider: Provider, handle: Any, outcome: BaseException | None) -> None:
     """Leave one provider; what it raises, other than *outcome*, comes out."""
     kind = provider.kind
-    if isinstance(handle, Begun):
-        if await handle is not _END:
-            await _refuse_second(provider, handle.generator)
-    elif hasattr(handle, "leave_owner"):
+    if hasattr(handle, "leave_owner"):
         await handle.leave_owner(outcome)
     elif hasattr(handle, "leave_observed"):
         await handle.leave_observed(outcome)

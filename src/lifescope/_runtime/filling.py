@@ -1,6 +1,6 @@
 """Filling: the arguments of one function, made in whichever scope it is called."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from lifescope import errors
@@ -15,13 +15,22 @@ from lifescope._runtime.scope import OpenScope
 if TYPE_CHECKING:
     from lifescope._runtime.engine import Engine
 
-__all__ = ["Filler", "Filling", "Plan"]
+__all__ = ["Filler", "Filling", "Plan", "is_steady"]
 
-Plan = Callable[[OpenScope], Awaitable[dict[str, Any]]]
+Plan = Callable[[OpenScope], Coroutine[Any, Any, dict[str, Any]]]
 """What makes all arguments of a function, in scopes of one name."""
 
 Known = tuple["Filler | None", dict[str, Plan | None]]
 """What makes the arguments of one function in the scopes of one engine, by their names."""
+
+
+def is_steady(scope: OpenScope) -> bool:
+    """Whether what makes an object in *scope* makes it in every scope of the same class.
+
+    Not so above an app that is running: which overrides are in force there may change.
+    """
+    cls = type(scope)
+    return cls._engine is scope._engine and cls.in_force is OpenScope.in_force
 
 
 class Filling:
@@ -123,10 +132,9 @@ class Filler:
 
     async def fill(self, scope: OpenScope) -> dict[str, Any]:
         """Parameter name to object, made in *scope*."""
-        scope.is_untouched = False
         return await self.function(scope.name)(scope)
 
-    def function(self, scope: str) -> Callable[[OpenScope], Awaitable[dict[str, Any]]]:
+    def function(self, scope: str) -> Plan:
         """What makes them in scopes called *scope*, in the task that opens these."""
         return self._function(scope, self.engine.mode_of(scope))
 
@@ -138,7 +146,6 @@ class Filler:
         Whichever task runs this for the thread, it is not the one to enter providers in.
         """
         before = binding.snapshot()
-        scope.is_untouched = False
         filled = await self._function(scope.name, Mode.ELSEWHERE)(scope)
         return filled, binding.changes(before, binding.snapshot())
 
@@ -148,7 +155,6 @@ class Filler:
         Raises:
             NotReadyError: Something has to be awaited.
         """
-        scope.is_untouched = False
         filled: dict[str, Any] = self._function(scope.name, Mode.NOW)(scope)
         return filled
 

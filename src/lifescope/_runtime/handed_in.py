@@ -6,7 +6,7 @@ from typing import Any
 from lifescope import errors
 from lifescope._graph.graph import Graph
 from lifescope._model.keys import Key, as_key
-from lifescope._model.names import Place
+from lifescope._model.names import Caller, Place, place_of_caller
 from lifescope._model.provider import Kind, Provider
 from lifescope._plan.steps import Slots
 from lifescope._runtime import connections
@@ -45,11 +45,15 @@ class HandedIn:
             assert provider is not None
             setattr(app, self._slots[provider], value)
 
+    def is_needed_for(self, name: str) -> bool:
+        """Whether whoever opens a scope *name* may have to hand something in."""
+        return bool(self._declared[name])
+
     def check(
         self,
         name: str,
         values: Mapping[Any, Any],
-        opened_at: Place | None = None,
+        opened_by: Caller | Place | None = None,
         *,
         by_root: bool = False,
     ) -> dict[Provider, Any]:
@@ -58,7 +62,7 @@ class HandedIn:
         Args:
             name: The scope.
             values: What is handed in.
-            opened_at: Where that is written.
+            opened_by: Whoever does so.
             by_root: The scope is one that `container.asgi` opens.
 
         Raises:
@@ -74,7 +78,7 @@ class HandedIn:
                 scope=name,
                 missing=[provider.key for provider in missing],
                 unknown=unknown,
-                opened_at=opened_at,
+                opened_at=place_of_caller(opened_by),
                 declared_at=missing[0].place if missing else None,
                 provided_by=self._graph.index.base(unknown[0]) if unknown else None,
                 opened_by=("" if not by_root else "asgi" if name == self._widest else "root"),

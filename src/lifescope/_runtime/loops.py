@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import math
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, cast
@@ -21,6 +21,7 @@ __all__ = [
     "call_in",
     "cancel",
     "cancel_scope_around",
+    "cancel_scopes",
     "current_task",
     "every",
     "exit_after_task",
@@ -34,10 +35,12 @@ __all__ = [
     "level_cancellation_test",
     "loop_token",
     "run_in",
+    "running_loop",
     "runs_here",
     "spawn",
     "take_back_cancel",
     "task_getter",
+    "task_of",
     "without_cancellations",
 ]
 
@@ -63,6 +66,16 @@ def current_task() -> object:
         return asyncio.current_task()
     except RuntimeError:
         return object()
+
+
+running_loop = asyncio._get_running_loop
+"""asyncio's event loop that runs in this thread; None where none does."""
+
+task_of: Callable[[object], object] | None = None
+"""The task that runs in a `running_loop`; None where that is not to be had more quickly than by
+`current_task`. In code of trio it gives None, or what is no task of trio."""
+if sys.version_info < (3, 14):  # from there on the interpreter keeps no table
+    task_of = getattr(asyncio.tasks, "_current_tasks", {}).get
 
 
 def task_getter() -> Callable[[], object]:
@@ -274,16 +287,25 @@ def level_cancellation_test() -> Callable[[Any], bool]:
     """
     if is_trio():
         return lambda task: True
-    states = getattr(sys.modules.get("anyio._backends._asyncio"), "_task_states", None)
-    table: dict[Any, Any] | None = getattr(states, "data", None)
+    table = cancel_scopes()
     if table is None:
         return lambda task: cancel_scope_around(task) is not None
 
     def is_below_a_cancel_scope(task: Any) -> bool:
-        state = table.get(ref(task))
+        state = table.get(ref(task)) if table else None
         return state is not None and state.cancel_scope is not None
 
     return is_below_a_cancel_scope
+
+
+def cancel_scopes() -> Mapping[object, Any] | None:
+    """The table that anyio has of asyncio's tasks, with their cancel scopes, by weak reference.
+
+    None where it is not there: `cancel_scope_around` knows what to do then.
+    """
+    states = getattr(sys.modules.get("anyio._backends._asyncio"), "_task_states", None)
+    table: dict[object, Any] | None = getattr(states, "data", None)
+    return table
 
 
 def cancel_scope_around(task: object) -> object | None:

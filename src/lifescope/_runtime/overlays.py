@@ -52,7 +52,8 @@ class OverlayScope(OpenScope):
         self.context = base.context.copy() if base.context is not None else binding.snapshot()
         self.running = Running()
         self.loop, self.token = base.loop, base.token
-        self.opened_at, self.outside = base.opened_at, base.outside
+        self.here, self.cancel_scopes = base.here, base.cancel_scopes
+        self.opened_by, self.outside = base.opened_by, base.outside
         self.is_failure, self.stop_timeout = base.is_failure, base.stop_timeout
         self._opener = base._opener
 
@@ -334,7 +335,10 @@ class _Redirecting(OpenScope):
 
     def open(self, name: str | None = None, *, values: Any = None) -> "Opening":
         target = _in_force(self)
-        return target._inside.opening(target, name, values or {}, sys._getframe(1))
+        opening = OpenScope.open(target, name, values=values)
+        frame = sys._getframe(1)
+        opening.caller = frame.f_code, frame.f_lasti
+        return opening
 
     async def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         target = _in_force(self)

@@ -11,7 +11,7 @@ from lifescope._model.scopes import TRANSIENT
 from lifescope._runtime import binding
 from lifescope._runtime.background import Spawner
 from lifescope._runtime.closing import MISSING
-from lifescope._runtime.scope import OpenScope
+from lifescope._runtime.scope import OpenScope, quick_get
 
 if TYPE_CHECKING:
     from lifescope._runtime.engine import Engine
@@ -123,6 +123,10 @@ def private_scope_class(base: type[OpenScope]) -> type[OpenScope]:
         "container": base.container,
         "_engine": base._engine,
         "_inside": base._inside,
+        "_opening": base._opening,
+        "_next_plain": base._next_plain,
+        "get": quick_get,
         "_resolvers": {},
+        "_resolvers_now": {},
     }
     return type("OpenScope", (OpenScope,), members)

@@ -3,7 +3,14 @@
 import logging
 import sys
 import time
-from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Coroutine,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager
 from contextvars import Context, Token
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
@@ -14,7 +21,7 @@ from typing_extensions import TypeForm
 
 from lifescope import errors
 from lifescope._model.keys import as_key
-from lifescope._model.names import Place
+from lifescope._model.names import Caller, Place, place_of_caller
 from lifescope._model.provider import Provider
 from lifescope._model.scopes import REQUEST
 from lifescope._runtime import binding, closing, guards, loops
@@ -29,14 +36,15 @@ if TYPE_CHECKING:
     from lifescope._runtime.opening import Opening
     from lifescope._runtime.overlays import Overlays
 
-__all__ = ["NO_TASK", "OpenScope"]
+__all__ = ["NO_TASK", "OpenScope", "quick_get"]
 
 _logger = logging.getLogger("lifescope")
 
 NO_TASK = object()
 """The task of a scope that has none of its own: no task, and no callback, is it."""
 
-_CLOSED = State.CLOSED
+_IS_DEV_MODE = sys.flags.dev_mode
+_OPEN, _CLOSED = State.OPEN, State.CLOSED
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -64,22 +72,28 @@ class OpenScope:
     container: ClassVar[object]
     _engine: ClassVar["Engine"]
     _inside: ClassVar["Engine"]
-    _resolvers: ClassVar[dict[Any, Callable[[Any], Awaitable[Any]]]]
+    _opening: ClassVar[type["Opening"]]
+    _next_plain: ClassVar["type[OpenScope] | None"]
+    _resolvers: ClassVar[dict[Any, Callable[[Any], Coroutine[Any, Any, Any]]]]
+    _resolvers_now: ClassVar[dict[Any, Callable[[Any], Any]]]
 
     outside: "OpenScope | None" = None
     overlays: "Overlays | None" = None
-    opened_at: Place | None = None
     connection: Connection | None = None
     given: object | None = None
     failure: BaseException | None = None
     is_failure: Callable[[Exception], bool] | None = None
-    is_untouched: bool = True
     context: Context | None = None
     context_for: Callable[[Provider], Context] | None = None
     running: Running
     applied: list[tuple[Token[Any], object]] | None = None
-    loop: object | None = None
+    loop: object | None = None  # None when it has ended
     token: EventLoopToken | None = None
+    here: Callable[[], object] = loops.current_task
+    cancel_scopes: Mapping[object, Any] | None = None
+    is_plain: bool = False  # this, and the next, only of one that has ended
+    is_untouched: bool = False
+    opened_by: Caller | None = None
     _opener: object = None
     _state: State = State.OPEN
     _closed_at: float | None = None
@@ -99,6 +113,10 @@ class OpenScope:
 
     def __init__(self, parent: "OpenScope | None", task: object) -> None:
         self.parent = parent
+        self.loop = None if parent is None else parent.loop
+        self.is_untouched = True
+        self.is_plain = True
+        self._state = _OPEN
         self._task = task
         self._flights = {}
         self._exits = []
@@ -118,6 +136,11 @@ class OpenScope:
         return False
 
     @property
+    def opened_at(self) -> Place | None:
+        """The line that has opened it by hand; None if nobody has."""
+        return place_of_caller(self.opened_by)
+
+    @property
     def scopes(self) -> tuple[str, ...]:
         """The names of the container's scopes, the widest first."""
         return self._engine.graph.scopes.names
@@ -135,14 +158,9 @@ class OpenScope:
             ScopeOrderError: It, or something that it needs, lives in a narrower scope.
             ScopeClosedError: This scope has ended.
         """
-        self.is_untouched = False
-        try:
-            resolve = self._resolvers[key]
-        except (KeyError, TypeError):
-            resolve = self._engine.resolver(self, as_key(key), key)
-        if self._state or (self.parent is not None and self.parent.closed):
-            return cast("T", closing.still_there(self, self._engine.provider(self, as_key(key))))
-        return cast("T", await resolve(self))
+        # This is for the first time that a scope of this class is asked for *key*; `quick_get`,
+        # which its classes have under this name, is for every other time.
+        return cast("T", await self._engine.resolver(self, as_key(key), key)(self))
 
     def get_nowait(self, key: TypeForm[T]) -> T:
         """The object for *key*, if it is there or can be made without awaiting anything.
@@ -153,9 +171,12 @@ class OpenScope:
             ScopeOrderError: It, or something that it needs, lives in a narrower scope.
             ScopeClosedError: This scope has ended.
         """
-        self.is_untouched = False
-        provider = self._engine.provider(self, as_key(key))
-        return cast("T", None if provider is None else self._acquire_now(provider))
+        try:
+            resolve = self._resolvers_now[key]
+        except (KeyError, TypeError):
+            resolve = self._engine.resolver_now(self, as_key(key), key)
+        value: T = resolve(self)
+        return value
 
     def open(
         self, name: str | None = None, *, values: Mapping[Any, Any] | None = None
@@ -173,9 +194,17 @@ class OpenScope:
             SuppliedValueError: The values are not the declared ones.
             ScopeClosedError: This scope has ended.
         """
-        if isinstance(cast("Any", name), Mapping):
-            raise TypeError("open() takes the name of a scope; for values: open(values={...})")
-        return self._inside.opening(self, name, values or {}, sys._getframe(1))
+        opening = self._opening()
+        opening.parent = self
+        frame = sys._getframe(1)
+        opening.caller = frame.f_code, frame.f_lasti
+        if _IS_DEV_MODE:
+            opening.keep_stack(frame)
+        if name is not None or values:
+            if isinstance(cast("Any", name), Mapping):
+                raise TypeError("open() takes the name of a scope; for values: open(values={...})")
+            opening.special = name, values
+        return opening
 
     async def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call *fn*, sync or async, with every parameter that is not passed filled from here.
@@ -256,8 +285,12 @@ class OpenScope:
         if self.counts(error):
             request = self.around(REQUEST) or self
             for scope in (self, request):
-                scope.failure = error
-                scope.is_untouched = False
+                scope.has_failed(error)
+
+    def has_failed(self, error: BaseException) -> None:
+        """Its providers are to be told of *error*, unless something else leaves the scope."""
+        self.failure = error
+        self.is_plain = self.is_untouched = False
 
     def counts(self, error: BaseException) -> bool:
         """Whether *error* is a failure, by the policy that `container.asgi` was told."""
@@ -287,15 +320,9 @@ class OpenScope:
 
     async def _acquire(self, provider: Provider) -> Any:
         """What *provider* makes in this scope, asked for from a narrower one."""
-        self.is_untouched = False
-        if self.closed:
-            return closing.still_there(self, provider)
         return await self._engine.acquirer(self, provider)(self)
 
     def _acquire_now(self, provider: Provider) -> Any:
-        self.is_untouched = False
-        if self.closed:
-            return closing.still_there(self, provider)
         return self._engine.acquirer_now(self, provider)(self)
 
     def outwards(self) -> Iterator["OpenScope"]:
@@ -436,7 +463,7 @@ class OpenScope:
                 if is_of_test or (each._opener or each._task) is task:
                     applied = [(token, token.var.get()) for token in tokens]
                     each.applied = [*(each.applied or ()), *applied]
-                    each.is_untouched = False
+                    each.is_plain = each.is_untouched = False
                     return
 
     # --- for owners -----------------------------------------------------------------------
@@ -470,6 +497,7 @@ class OpenScope:
             return
         _logger.critical("%s was interrupted while in use: a task of it has failed", provider)
         self.crashed = errors.CrashError.about(provider)
+        self.is_plain = False
         if self.on_crash is not None:
             self.on_crash()
         else:
@@ -517,25 +545,27 @@ class OpenScope:
         Returns:
             Whether it has ended. Otherwise it is to be closed.
         """
-        if self._flights or self._state or self._guard is not None:
+        if error is None and self.is_plain and self.parent is not None:
+            return self.end_plainly()
+        if self._flights or self._state or self._exits or self._guard is not None:
             return False
         if self.parent is None and (self.running.work or self.overlays is not None):
-            return False
-        if self._exits and not self._released_at_once(error):
             return False
         self.forget()
         return True
 
-    def _released_at_once(self, error: BaseException | None) -> bool:
-        if error is not None or self.failure is not None or self._level is not None:
+    def end_plainly(self) -> bool:
+        """The same for a scope that has ended well; False, too, if it is not `is_plain`."""
+        if not self.is_plain or self._flights or self._state:
             return False
-        if self.parent is None or loops.is_trio():  # an app scope has owners, which wait
-            return False
-        self._state = State.CLOSING
-        if release_at_once(self._exits):
-            return True
-        self._state = State.OPEN  # for whoever closes it now
-        return False
+        exits = self._exits
+        if exits:
+            self._state = State.CLOSING
+            if not release_at_once(exits):
+                self._state = State.OPEN  # for whoever closes it now
+                return False
+        self.forget()
+        return True
 
     def end_unused(self) -> None:
         """End a scope that `is_untouched`."""
@@ -550,8 +580,9 @@ class OpenScope:
     def mark_level(self) -> None:
         """Note which cancel scopes are around the task that opens this by hand."""
         if not loops.is_trio():
-            self._level = loops.cancel_scope_around(self._opener or self._task)
+            self.is_below(loops.cancel_scope_around(self._opener or self._task))
             return
+        self.is_plain = False
         self._guard = guards.enter_early(self._opener or self._task)
         # What scopes further out acquire from now on would lie above the guard, and outlast
         # it. So they have no task for a while, and everything is acquired in owners.
@@ -559,6 +590,12 @@ class OpenScope:
             if scope is not self and scope._task is self._task:
                 scope._task = NO_TASK
                 self._lenders = (*self._lenders, scope)
+
+    def is_below(self, cancel_scope: object | None) -> None:
+        """Note the innermost cancel scope of anyio around the task that opens this."""
+        if cancel_scope is not None:
+            self._level = cancel_scope
+            self.is_plain = False
 
     def give_back(self) -> None:
         """End what `mark_level` has begun: the scopes further out have their task again."""
@@ -569,11 +606,12 @@ class OpenScope:
     def forget(self) -> None:
         """Be closed, and drop every object: whoever holds the scope keeps none alive (G15)."""
         ended = self._ended
-        kept: dict[str, object] = {"parent": self.parent, "_state": _CLOSED}
-        kept["_closed_at"] = time.monotonic()
-        if self.opened_at is not None:
-            kept["opened_at"] = self.opened_at
-        self.__dict__ = kept  # the fastest way to be rid of all others
+        self.__dict__ = {  # the fastest way to be rid of all others
+            "parent": self.parent,
+            "opened_by": self.opened_by,
+            "_state": _CLOSED,
+            "_closed_at": time.monotonic(),
+        }
         if ended is not None:
             ended.set()
 
@@ -588,3 +626,11 @@ class OpenScope:
             closing=self._state is not State.CLOSED,
             seconds_ago=None if self._closed_at is None else time.monotonic() - self._closed_at,
         )
+
+
+def quick_get(scope: OpenScope, key: Any) -> Coroutine[Any, Any, Any]:
+    """`OpenScope.get`, without a coroutine of its own: that would be a third of what it costs."""
+    try:
+        return scope._resolvers[key](scope)
+    except (KeyError, TypeError):
+        return OpenScope.get(scope, key)

@@ -224,6 +224,7 @@ class Light:
         members: dict[str, Any] = {
             "light": self,
             "_resolvers": {},
+            "_resolvers_now": {},
             "_engine": property(lambda _: self.engine),
             "_inside": inside,
         }

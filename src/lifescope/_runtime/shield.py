@@ -19,7 +19,7 @@ import sys
 import traceback
 import types
 from collections.abc import Coroutine, Generator, Iterator, Sequence
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from anyio import CancelScope, current_effective_deadline
 from anyio.lowlevel import checkpoint_if_cancelled
@@ -33,6 +33,19 @@ _MACHINERY = re.compile(r"[/\\\\](asyncio|anyio|trio|outcome|lifescope)[/\\\\]|c
 
 _AFTER_LIMIT = 1.0
 """Seconds that a release has for each further wait, once its limit is over."""
+
+
+class Steps(Protocol):
+    """A coroutine, or what is driven like one."""
+
+    def send(self, value: Any, /) -> Any:
+        """Go on to where it waits next."""
+
+    def throw(self, error: Any, /) -> Any:
+        """The same, with an error."""
+
+    def close(self) -> None:
+        """Nobody goes on with it."""
 
 
 class Hold:
@@ -124,21 +137,24 @@ class Hold:
 
 
 @types.coroutine
-def held(release: Coroutine[Any, Any, None], hold: Hold) -> Generator[Any, Any, None]:
+def held(release: "Steps", hold: Hold) -> Generator[Any, Any, Any]:
     """Await *release* to its end, whatever cancels the task meanwhile.
 
     Args:
-        release: The coroutine that releases one provider.
+        release: What releases one provider.
         hold: Keeps the cancellations, and says how long this may take.
+
+    Returns:
+        What *release* returns.
     """
     hold.stood_at = None
     try:
         waiting = release.send(None)
-    except StopIteration:
-        return
+    except StopIteration as ended:
+        return ended.value
     hold.drive = _Drive(release, waiting, hold)
     try:
-        yield from hold.drive.run()
+        return (yield from hold.drive.run())
     finally:
         hold.drive = None
 
@@ -169,7 +185,7 @@ async def finish(step: Coroutine[Any, Any, None]) -> BaseException | None:
 class _Drive:
     """A release that really waits, and is waited for step by step."""
 
-    def __init__(self, release: Coroutine[Any, Any, None], waiting: Any, hold: Hold) -> None:
+    def __init__(self, release: "Steps", waiting: Any, hold: Hold) -> None:
         self._release = release
         self._waiting = waiting
         self._hold = hold
@@ -178,12 +194,19 @@ class _Drive:
         self._timer: asyncio.TimerHandle | None = None
         self._is_due = False
 
-    def run(self) -> Generator[Any, Any, None]:
+    def run(self) -> Generator[Any, Any, Any]:
         """Step by step, to the end of the release."""
         self._start_timer(self._hold.seconds)
+        error: asyncio.CancelledError | None
         try:
             while True:
-                error = yield from self._wait()
+                if self._waiting is None:  # a bare yield: one turn of the loop
+                    try:
+                        error = yield None
+                    except asyncio.CancelledError as cancelled:
+                        error = cancelled
+                else:
+                    error = yield from self._wait(self._waiting)
                 if error is not None:
                     error = self._cancelled(error)
                     if error is None and self._waiting is not None and not self._waiting.done():
@@ -192,8 +215,8 @@ class _Drive:
                     self._waiting = self._release.send(None)
                 else:
                     self._waiting = self._release.throw(error)
-        except StopIteration:
-            return
+        except StopIteration as ended:
+            return ended.value
         except GeneratorExit:  # the task's coroutine is closed, by the end of the program
             self._release.close()
             raise
@@ -201,13 +224,9 @@ class _Drive:
             if self._timer is not None:
                 self._timer.cancel()
 
-    def _wait(self) -> Generator[Any, Any, asyncio.CancelledError | None]:
+    def _wait(self, waiting: Any) -> Generator[Any, Any, asyncio.CancelledError | None]:
         """Wait for what the release waits for, but not on it: the cancellation that arrives."""
-        waiting = self._waiting
         try:
-            if waiting is None:  # a bare yield: one turn of the loop
-                yield None
-                return None
             waiting._asyncio_future_blocking = False
             self._stand_in = self._loop.create_future()
             waiting.add_done_callback(self._wake)
@@ -215,9 +234,8 @@ class _Drive:
         except asyncio.CancelledError as error:
             return error
         finally:
-            if waiting is not None:
-                waiting.remove_done_callback(self._wake)
-                self._stand_in = None
+            waiting.remove_done_callback(self._wake)
+            self._stand_in = None
         return None
 
     def _wake(self, _: object) -> None:
@@ -279,6 +297,7 @@ def _spell_innermost(stack: Sequence[tuple[types.CodeType, int]]) -> str:
 def _links(root: Any) -> Iterator[Any]:
     """*root* and what it awaits, from the outside in: generators and coroutines."""
     seen: set[int] = set()
+    root = root if _is_link(root) else _driven_by(root)
     while root is not None and id(root) not in seen:
         seen.add(id(root))
         yield root

@@ -145,15 +145,19 @@ _Fill = Callable[[HTTPConnection], Awaitable[dict[str, Any]]]
 def _filling(parameters: Parameters, stack: str) -> _Fill:
     """What makes the injected parameters of one endpoint; a "call" scope ends with *stack*."""
 
-    async def fill(connection: HTTPConnection) -> dict[str, Any]:
-        scope = current_scope()
-        scope.supply_connection(connection)
-        if parameters.need_call_scope(scope):
-            exits: AsyncExitStack = connection.scope[stack]
-            scope = await exits.enter_async_context(scope.open("call"))
-        return await parameters.fill(scope)
+    def fill(connection: HTTPConnection) -> Awaitable[dict[str, Any]]:
+        return parameters.fill_for(connection, lambda: connection.scope[stack])
 
     return fill
+
+
+def _awaited(fill: _Fill) -> Callable[..., Any]:
+    """*fill* as a dependency: what is no coroutine function FastAPI calls in a thread."""
+
+    async def dependency(connection: HTTPConnection) -> dict[str, Any]:
+        return await fill(connection)
+
+    return dependency
 
 
 def _looks_as_expected(dependant: Any) -> bool:
@@ -188,7 +192,7 @@ def _fit(dependant: Any) -> None:
         dependant.dependencies = others
     else:  # FastAPI calls it in a thread, or iterates over it: what it gets is made before
         fill = _filling(parameters, _BODY_STACK if _is_generator(function) else _STACK)
-        made = _get_dependant(path=dependant.path or "", call=fill, name=_OURS)
+        made = _get_dependant(path=dependant.path or "", call=_awaited(fill), name=_OURS)
         filled = _sync_wrapper(function)
         parameters.note_on(filled)
         dependant.call = filled

@@ -1,0 +1,1 @@
+"""One small app, wired by FastAPI's Depends, dishka, wireup and dependency-injector, and by us."""

@@ -1,0 +1,1 @@
+"""A small graph, of which the documentation shows the plan."""

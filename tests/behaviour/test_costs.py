@@ -1,0 +1,218 @@
+"""What a request costs, in things that can be counted: function calls, and objects that it holds.
+
+Nothing here takes the time: benchmarks do. These are bounds for what has been reached, so that
+nobody loses it without noticing. A bound may be raised by a change that says what for.
+"""
+
+import gc
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+import lifescope
+from lifescope import Container, Inject, OpenScope, inject, provider
+
+pytestmark = pytest.mark.anyio
+PACKAGE = str(Path(lifescope.__file__).parent)
+
+
+@pytest.fixture(params=[("asyncio", {})], ids=["asyncio"])
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """Counted where most requests are served; the others do a little more."""
+    return request.param
+
+
+class Engine: ...
+
+
+class Session:
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+
+class Users:
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+
+class Orders:
+    def __init__(self, session: Session, users: Users) -> None:
+        self.session, self.users = session, users
+
+
+async def session(engine: Engine) -> AsyncIterator[Session]:
+    yield Session(engine)
+
+
+def container(opened: Callable[..., Any] = session) -> Container:
+    return Container(
+        provider(Engine, scope="app"),
+        provider(opened, scope="request"),
+        provider(Users, scope="request"),
+        provider(Orders, scope="request"),
+    )
+
+
+async def frames_of(function: Callable[[], Awaitable[object]]) -> list[str]:
+    """The functions of lifescope that are called, generated ones among them; not the first time."""
+    for _ in range(3):
+        await function()
+    called: list[str] = []
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        code = frame.f_code
+        if event == "call" and code.co_filename.startswith((PACKAGE, "<lifescope")):
+            called.append(code.co_name)
+
+    sys.setprofile(note)
+    try:
+        await function()
+    finally:
+        sys.setprofile(None)
+    return called
+
+
+async def test_a_scope() -> None:
+    """Opened, asked for a graph with an async generator, and closed."""
+    async with container().open() as app:
+
+        async def use() -> None:
+            async with app.open() as scope:
+                await scope.get(Orders)
+
+        frames = await frames_of(use)
+    assert len(frames) <= 10, frames
+
+
+async def test_what_is_there() -> None:
+    """An app-scoped object that exists is one call, and what was generated for it."""
+    async with container().open() as app:
+        await app.get(Engine)
+
+        async def ask() -> object:
+            return await app.get(Engine)
+
+        async def ask_now() -> object:
+            return app.get_nowait(Engine)
+
+        assert await frames_of(ask) == ["quick_get", "acquire_engine"]
+        assert await frames_of(ask_now) == ["get_nowait", "acquire_engine"]
+
+
+async def test_an_injected_function() -> None:
+    """Inside a scope that is open, nothing is called but the wrapper and the generated function."""
+
+    @inject
+    async def function(engine: Inject[Engine], orders: Inject[Orders]) -> None: ...
+
+    async with container().open() as app, app.open():
+        frames = await frames_of(function)
+    assert len(frames) <= 2, frames
+
+
+class Calls:
+    """Serves requests in this process.
+
+    Args:
+        app: A root that is running.
+    """
+
+    def __init__(self, app: Any, state: dict[str, Any]) -> None:
+        self._app = app
+        self._state = state
+
+    async def __call__(self) -> None:
+        scope = {"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []}
+        scope |= {"query_string": b"", "state": self._state.copy()}
+        await self._app(scope, self._receive, self._send)
+
+    async def _receive(self) -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def _send(self, message: Any) -> None: ...
+
+
+async def plain(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def frames_of_requests(of: Container, app: Any) -> list[str]:
+    root = of.asgi(lambda: app)
+    async with root.lifespan() as state:
+        return await frames_of(Calls(root, dict(state)))
+
+
+async def test_a_request_that_asks_for_nothing() -> None:
+    """The root itself: its function, a scope, a connection, and a call for each message."""
+    frames = await frames_of_requests(container(), plain)
+    assert len(frames) <= 7, frames
+
+
+async def test_a_request_of_starlette() -> None:
+    """An endpoint with a graph that has an async generator."""
+
+    @inject
+    async def endpoint(request: Request, orders: Inject[Orders]) -> Response:
+        return Response()
+
+    frames = await frames_of_requests(container(), Starlette(routes=[Route("/", endpoint)]))
+    assert len(frames) <= 13, frames
+
+
+async def test_objects_that_a_scope_holds() -> None:
+    """The collector sees the scope, what it keeps its releases in, and what the user has made."""
+    held: list[int] = []
+
+    def opened(engine: Engine) -> Session:
+        return Session(engine)
+
+    async with container(opened).open() as app:
+
+        async def use() -> None:
+            before = gc.get_count()[0]
+            async with app.open() as scope:
+                await scope.get(Orders)
+                held.append(gc.get_count()[0] - before)
+
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(5):
+                await use()
+        finally:
+            gc.enable()
+    users = 3  # Session, Users, Orders
+    assert held[-1] - users <= 5, held
+
+
+async def test_a_closed_scope_leaves_nothing() -> None:
+    """No cyclic garbage, and no object more, whatever the number of requests (G15, W10)."""
+    async with container().open() as app:
+
+        async def use(inner: list[OpenScope]) -> None:
+            async with app.open() as scope:
+                await scope.get(Orders)
+                inner[:] = [scope]
+
+        kept: list[OpenScope] = []
+        for _ in range(3):
+            await use(kept)
+        gc.collect()
+        gc.disable()
+        try:
+            before = len(gc.get_objects())
+            for _ in range(100):
+                await use(kept)
+            assert gc.collect() == 0
+            assert len(gc.get_objects()) - before <= 1
+        finally:
+            gc.enable()
