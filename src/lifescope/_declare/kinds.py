@@ -13,7 +13,8 @@ from typing import Any, get_args, get_origin
 from lifescope import errors
 from lifescope._declare.annotations import without_none
 from lifescope._declare.arguments import usable
-from lifescope._declare.signatures import MISSING, Reader, by_name, called_function
+from lifescope._declare.parameters import MISSING, Signature
+from lifescope._declare.signatures import Reader, by_name, called_function
 from lifescope._model.keys import Key, as_key
 from lifescope._model.names import at, spell
 from lifescope._model.provider import Declaration, Kind, Parameter, Provider
@@ -77,7 +78,7 @@ def _read_provider(
     signature = reader.signature()
     found = [
         reader.parameter(parameter, position)
-        for position, parameter in enumerate(signature.parameters.values())
+        for position, parameter in enumerate(signature.parameters)
     ]
     kind, result, target = _kind(declaration, reader, signature)
     if reader.classes:
@@ -108,7 +109,7 @@ def _read_provider(
         place=declaration.place,
         said_at=declaration.said_at,
         result=_checked_against(declaration, result),
-        signature=tuple(signature.parameters),
+        signature=signature.names,
     )
     return _check_options(declaration, provider, is_async, reader), reader.problems
 
@@ -199,15 +200,15 @@ def _keys(declaration: Declaration, reader: Reader, result: Any) -> tuple[Key, .
 
 
 def _kind(
-    declaration: Declaration, reader: Reader, signature: inspect.Signature
+    declaration: Declaration, reader: Reader, signature: Signature
 ) -> tuple[Kind, Any, Callable[..., Any]]:
     """How it is driven, what it gives, and what to call."""
     target = declaration.target
     if isinstance(target, type):
         return _kind_of_class(declaration, reader)
     result: Any = MISSING
-    if signature.return_annotation is not MISSING:
-        result = reader.read(signature.return_annotation, None)
+    if signature.result is not MISSING:
+        result = reader.read(signature.result, None)
     target = _undecorated(target)
     function = called_function(target)
     if inspect.isasyncgenfunction(function):

@@ -20,12 +20,12 @@ from lifescope._declare.annotations import (
 )
 from lifescope._declare.arguments import kind_of
 from lifescope._declare.imports import origin_of
+from lifescope._declare.parameters import MISSING, Formal, Signature, read_parameters
 from lifescope._model.keys import InjectMarker, Key, as_key
 from lifescope._model.names import Place, is_foreign, place_of, spell_callable, written_at
 from lifescope._model.provider import Entry, Parameter
 
 __all__ = [
-    "MISSING",
     "Reader",
     "by_name",
     "called_function",
@@ -35,7 +35,7 @@ __all__ = [
     "read_entry",
 ]
 
-MISSING = inspect.Parameter.empty
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class Reader:
@@ -49,16 +49,20 @@ class Reader:
 
     def __init__(self, target: Any, place: Place | None, local_names: dict[str, Any]) -> None:
         self.target = target
-        self.name = spell_callable(target)
         self.place = place
         self.where = Where(target, local_names)
         self.classes: dict[str, Any] = {}
         self._inherited = inherited_arguments(target)
         self.problems: list[errors.GraphError] = []
 
-    def signature(self) -> inspect.Signature:
+    @functools.cached_property
+    def name(self) -> str:
+        """What messages call it."""
+        return spell_callable(self.target)
+
+    def signature(self) -> Signature:
         try:
-            return read_signature(self.target)
+            return read_parameters(self.target)
         except (ValueError, TypeError):  # its text may have a value in it
             if callable(self.target):
                 self.refuse(
@@ -71,7 +75,7 @@ class Reader:
                     "can neither be called nor be entered",
                     "hand ready objects in: Container(..., values={Key: object}).",
                 )
-            return inspect.Signature()
+            return Signature((), MISSING)
 
     @functools.cached_property
     def written_at(self) -> Place | None:
@@ -106,9 +110,9 @@ class Reader:
         )
         return MISSING
 
-    def parameter(self, parameter: inspect.Parameter, position: int) -> Parameter | None:
+    def parameter(self, parameter: Formal, position: int) -> Parameter | None:
         """The record of *parameter*; None if it is not ours to fill, or cannot be read."""
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        if parameter.kind in _VARIADIC:
             return None
         if parameter.name in _bound_by_name(self.target):
             return None
@@ -158,9 +162,9 @@ def _bound_by_name(target: Any) -> dict[str, Any]:
     return target.keywords if isinstance(target, functools.partial) else {}
 
 
-def _parameter(parameter: inspect.Parameter, position: int, form: Any) -> Parameter:
+def _parameter(parameter: Formal, position: int, form: Any) -> Parameter:
     has_default = parameter.default is not MISSING
-    by_position = parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+    by_position = parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
     return _asking_for(form, parameter.name, has_default, position if by_position else None)
 
 
@@ -210,7 +214,8 @@ def read_entry(
     """
     reader = Reader(target, place_of(target), local_names or {})
     parameters: list[Parameter] = []
-    for position, parameter in enumerate(reader.signature().parameters.values()):
+    signature = reader.signature()
+    for position, parameter in enumerate(signature.parameters):
         if position < skip or parameter.name in given:
             continue
         if marked and not _is_marked_parameter(parameter, reader):
@@ -219,14 +224,13 @@ def read_entry(
             parameters.append(found)
     if reader.problems:
         raise errors.GraphError.of(reader.problems)
-    names = tuple(reader.signature().parameters)
-    return Entry(reader.name, tuple(parameters), reader.place, signature=names)
+    return Entry(reader.name, tuple(parameters), reader.place, signature=signature.names)
 
 
 def names_of(target: Callable[..., Any]) -> tuple[str, ...]:
     """The names of the parameters of *target*; none where they cannot be read."""
     try:
-        return tuple(read_signature(target).parameters)
+        return read_parameters(target).names
     except (ValueError, TypeError):
         return ()
 
@@ -236,7 +240,7 @@ def injected_names(target: Callable[..., Any], local_names: dict[str, Any]) -> s
     reader = Reader(target, place_of(target), local_names)
     return {
         parameter.name
-        for parameter in reader.signature().parameters.values()
+        for parameter in reader.signature().parameters
         if _is_marked_parameter(parameter, reader)
     }
 
@@ -268,7 +272,7 @@ def is_marked(form: Any) -> bool:
     return any(isinstance(item, InjectMarker) for item in getattr(form, "__metadata__", ()))
 
 
-def _is_marked_parameter(parameter: inspect.Parameter, reader: Reader) -> bool:
+def _is_marked_parameter(parameter: Formal, reader: Reader) -> bool:
     """Whether it is annotated `Inject[T]`, or seems to be while it cannot be read.
 
     What is not injected need not be readable: it may name what exists for type checkers only.
