@@ -83,7 +83,7 @@ def read_signature(target: Callable[..., Any]) -> inspect.Signature:
 
 def read_annotation(annotation: Any, where: Where) -> Any:
     """The type form that *annotation* stands for, or `Unreadable`."""
-    if isinstance(annotation, type) and not get_args(annotation):
+    if type(annotation) is type or (isinstance(annotation, type) and not get_args(annotation)):
         return annotation
     holder = types.SimpleNamespace(__annotations__={"it": annotation})
     reason = ""
@@ -107,6 +107,8 @@ def _plain(form: Any) -> Any:
 
 def without_none(form: Any) -> tuple[Any, bool]:
     """`T | None` as (T, True); anything else as (form, False)."""
+    if isinstance(form, type):
+        return form, False
     if get_origin(form) in (typing.Union, types.UnionType):
         rest = [argument for argument in get_args(form) if argument is not types.NoneType]
         if len(rest) < len(get_args(form)):

@@ -122,6 +122,8 @@ def _check_options(
     Returns:
         The provider as it is meant, as far as that can be told.
     """
+    if not (declaration.thread or declaration.replace or declaration.decorate or declaration.many):
+        return provider
     if declaration.thread and is_async:
         reader.refuse(
             "says thread=True, which is for code that blocks, but is async",
@@ -196,7 +198,9 @@ def _keys(declaration: Declaration, reader: Reader, result: Any) -> tuple[Key, .
             )
         return ()
     keys = [as_key(form) for form in forms]
-    return tuple(Key(key.form, declaration.name or key.name) for key in keys)
+    if declaration.name:
+        keys = [Key(key.form, declaration.name) for key in keys]
+    return tuple(keys)
 
 
 def _kind(
@@ -300,7 +304,7 @@ def _entered(
 
 def _manager_kind(form: Any) -> Kind | None:
     """How to enter objects of the type *form*: asynchronously, where they offer both."""
-    cls = get_origin(form) or form
+    cls = form if isinstance(form, type) else get_origin(form)
     if not isinstance(cls, type):
         return None
     if hasattr(cls, "__aenter__") and hasattr(cls, "__aexit__"):

@@ -173,9 +173,10 @@ def _asking_for(
 ) -> Parameter:
     key = as_key(form)
     inner, optional = without_none(key.form)
-    inner_key = as_key(inner)
-    wanted = Key(inner_key.form, key.name or inner_key.name)
-    return Parameter(name, wanted, optional, has_default, position)
+    if optional:
+        inner_key = as_key(inner)
+        key = Key(inner_key.form, key.name or inner_key.name)
+    return Parameter(name, key, optional, has_default, position)
 
 
 def entry_of(target: Callable[..., Any], forms: collections.abc.Mapping[str, Any]) -> Entry:

@@ -24,6 +24,8 @@ _Binding = dict[Any, Any]
 
 def is_open(form: Any) -> bool:
     """Whether type variables are left in *form*: `Repo[T]`, but not `Repo` nor `Repo[User]`."""
+    if isinstance(form, type):
+        return False
     return isinstance(form, TypeVar) or bool(
         get_origin(form) is not None and getattr(form, "__parameters__", ())
     )
@@ -34,8 +36,9 @@ def pattern_of(provider: Provider) -> Provider | None:
 
     A generic class that is its own provider, `class Repo(Generic[T])`, provides `Repo[T]`.
     """
-    if any(is_open(key.form) for key in provider.keys):
-        return provider
+    for key in provider.keys:
+        if is_open(key.form):
+            return provider
     own: Any = provider.target
     variables = getattr(own, "__parameters__", ())
     if isinstance(own, type) and variables and provider.key.form is own:
@@ -46,8 +49,8 @@ def pattern_of(provider: Provider) -> Provider | None:
 
 def canonical(key: Key) -> Key:
     """*key* with its type variables numbered, so that equal patterns are equal."""
-    variables = getattr(key.form, "__parameters__", ())
-    if not is_open(key.form) or not variables:
+    variables = getattr(key.form, "__parameters__", ()) if is_open(key.form) else ()
+    if not variables:
         return key
     numbered = {
         variable: _Numbered(number, variable.__bound__, variable.__constraints__)

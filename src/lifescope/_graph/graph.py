@@ -55,23 +55,30 @@ class Graph:
         """
         ordered: list[Provider] = []
         entered: set[Provider] = set()
-        stack: list[tuple[Provider, Iterator[Edge]]] = []
-
-        def enter(provider: Provider | None) -> bool:
-            if provider is None or provider in entered:
-                return False
-            entered.add(provider)
-            is_later = at_once and provider.kind.is_relation
-            stack.append((provider, iter(() if is_later else self.needs(provider))))
-            return True
-
+        edges = self.index.edges
         for root in roots:
-            enter(root)
-            while stack:
+            if root in entered:
+                continue
+            entered.add(root)
+            # Those whose needs are being walked, each with what is left of them.
+            stack: list[tuple[Provider, Iterator[Edge]]] = []
+            following: Provider | None = root
+            while True:
+                if following is not None:
+                    is_later = at_once and following.kind.is_relation
+                    stack.append((following, iter(() if is_later else edges.get(following, ()))))
                 provider, rest = stack[-1]
-                if not any(enter(edge.provider) for edge in rest):
-                    stack.pop()
+                for edge in rest:
+                    following = edge.provider
+                    if following is not None and following not in entered:
+                        entered.add(following)
+                        break
+                else:
                     ordered.append(provider)
+                    stack.pop()
+                    following = None
+                    if not stack:
+                        break
         return ordered
 
     def narrowest(self, roots: Iterable[Provider], at_least: str) -> Provider | None:

@@ -154,12 +154,17 @@ def _problems(
         _Gap(parameter, (*dependents.way_to(asker), Link.of(asker, parameter.name)), asker)
         for asker, parameter in (gaps if is_complete else ())
     ]
-    cycles, in_cycles = _cycles(providers, index.edges, dependents)
+    ordered = graph.needed(providers)
+    cycles, in_cycles = (
+        ([], set[Provider]())
+        if _is_in_order(ordered, index.edges)
+        else _cycles(providers, index.edges, dependents)
+    )
     return [
         *others,
         *_missing(graph, missing),
         *cycles,
-        *_captives(graph, providers, in_cycles, dependents),
+        *_captives(graph, ordered, in_cycles, dependents),
     ]
 
 
@@ -285,14 +290,18 @@ def _one_per_key(
     problems: list[errors.DuplicateProviderError] = []
     replaced: set[tuple[Provider, Key]] = set()
     for key, providers in offers.items():
+        if len(providers) == 1:
+            continue
         replacing = [provider for provider in providers if provider.replace]
         if len(replacing) == 1:
             replaced.update((p, key) for p in providers if not p.replace)
-        elif len(providers) > 1 and not all(provider.many for provider in providers):
+        elif not all(provider.many for provider in providers):
             [spelled, *_] = [k for k in _claimed(providers[0]) if canonical(k) == key]
             problems.append(
                 errors.DuplicateProviderError(key=spelled, providers=replacing or providers)
             )
+    if not replaced:
+        return list(declared), problems
     kept: list[Provider] = []
     for provider in declared:
         keys = tuple(
@@ -427,6 +436,17 @@ class _Dependents:
         return current, links
 
 
+def _is_in_order(ordered: Iterable[Provider], edges: _Edges) -> bool:
+    """Whether each comes after all that it needs: then there is no circle, allowed or not."""
+    before: set[Provider | None] = {None}
+    for provider in ordered:
+        for edge in edges.get(provider, ()):  # what is built in has none
+            if edge.provider not in before:
+                return False
+        before.add(provider)
+    return True
+
+
 def _cycles(
     providers: Sequence[Provider], edges: _Edges, dependents: _Dependents
 ) -> tuple[list[errors.GraphError], set[Provider]]:
@@ -517,10 +537,12 @@ def _circle(successors: Sequence[Sequence[int]], group: list[int], start: int) -
 
 
 def _captives(
-    graph: Graph, providers: Iterable[Provider], in_cycles: set[Provider], dependents: _Dependents
+    graph: Graph, ordered: Sequence[Provider], in_cycles: set[Provider], dependents: _Dependents
 ) -> list[errors.GraphError]:
-    """Longer-lived providers that need shorter-lived ones, also through transients."""
-    ordered = graph.needed(providers)
+    """Longer-lived providers that need shorter-lived ones, also through transients.
+
+    *ordered* are all that are looked at, what is needed before what needs it.
+    """
     narrowest = _narrowest(graph, ordered)
     problems: dict[object, errors.CaptiveDependencyError] = {}
     for provider in ordered:
@@ -528,6 +550,8 @@ def _captives(
             continue
         own = graph.scopes.rank(provider.scope)
         for edge in graph.needs(provider):
+            if edge.provider is None or edge.provider.scope == provider.scope:
+                continue  # nearly always
             if _rank(graph, edge, narrowest) > own:
                 problem = _captive(graph, provider, edge, narrowest, dependents)
                 # Several may keep it through one transient: that is one thing to mend.
@@ -568,12 +592,11 @@ def _narrowest(graph: Graph, ordered: Sequence[Provider]) -> _Narrowest:
     is allowed, leads back to a transient.
     """
     narrowest: _Narrowest = {}
+    transients = [provider for provider in ordered if provider.scope == TRANSIENT]
     changed = True
     while changed:
         changed = False
-        for provider in ordered:
-            if provider.scope != TRANSIENT:
-                continue
+        for provider in transients:
             for edge in graph.needs(provider):
                 rank = _rank(graph, edge, narrowest)
                 if rank > narrowest.get(provider, (0, None))[0]:

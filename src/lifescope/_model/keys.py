@@ -63,6 +63,8 @@ def list_of(key: Key) -> Key:
 
 def as_key(form: Any) -> Key:
     """The key that *form* stands for; other metadata of an `Annotated` is left out."""
+    if isinstance(form, type):  # nearly always
+        return Key(form)
     if isinstance(form, Key):
         return form
     if get_origin(form) is not Annotated:
