@@ -110,6 +110,7 @@ def provider(
     called_at, is_called = Place(frame.f_code.co_filename, frame.f_lineno), target is not None
 
     def declare(target: Any) -> Declaration:
+        place = _place(target, frame)
         return Declaration(
             target=target,
             scope=scope,
@@ -123,8 +124,8 @@ def provider(
             replace=replace,
             decorate=decorate,
             many=many,
-            place=_place(target, frame),
-            said_at=called_at if is_called else _place(target, frame),
+            place=place,
+            said_at=called_at if is_called else place,
             local_names=local_names(target, frame),
         )
 

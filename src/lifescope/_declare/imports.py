@@ -1,6 +1,5 @@
 """Where a name comes from: looked up in sources, when something is wrong already."""
 
-import difflib
 import re
 from typing import NamedTuple
 
@@ -29,6 +28,8 @@ def origin_of(unreadable: Unreadable, where: Where) -> Origin | None:
     found = re.match(r"name '(\w+)' is not defined", unreadable.reason)
     if found is None:
         return None
+    import difflib
+
     name = found[1]
     there = {n for names in where.namespaces() for n, v in names.items() if isinstance(v, type)}
     near = difflib.get_close_matches(name, sorted(there | set(where.locals())), 1, 0.75)

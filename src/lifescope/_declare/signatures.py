@@ -171,6 +171,8 @@ def _parameter(parameter: Formal, position: int, form: Any) -> Parameter:
 def _asking_for(
     form: Any, name: str, has_default: bool = False, position: int | None = None
 ) -> Parameter:
+    if isinstance(form, type):  # nearly always
+        return Parameter(name, Key(form), False, has_default, position)
     key = as_key(form)
     inner, optional = without_none(key.form)
     if optional:

@@ -3,7 +3,6 @@
 import types
 import typing
 from collections.abc import Iterable
-from pathlib import PurePath
 from typing import Any, Literal, get_args, get_origin
 
 from lifescope import errors
@@ -64,6 +63,8 @@ def use_of_class(key: Key, offered: Offered) -> Literal["made", "handed in", ""]
 
 def _is_plain(form: Any) -> bool:
     """Whether it is text, a number and the like, or many of them: what a setting is."""
+    from pathlib import PurePath  # only where something is wrong already
+
     origin = get_origin(form)
     if origin in (typing.Union, types.UnionType, tuple, list, dict, set, frozenset):
         return all(argument is ... or _is_plain(argument) for argument in get_args(form))

@@ -1,9 +1,8 @@
 """What is close to a key that nothing provides, as data."""
 
-import difflib
 import sys
 import types
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, cast, get_args, get_origin
 
 from lifescope._declare.annotations import without_none
@@ -44,15 +43,17 @@ def suggest(
         parameter: The one through which it was asked for.
         unmarked: Look for functions that could be providers, too.
     """
+    import difflib  # only where something is wrong already
+
     found = [
         *_left_out(key, providers, container),
         *(_unmarked(key, providers) if unmarked else ()),
     ]
-    matcher = difflib.SequenceMatcher(None, "", spell(key.form).lower())
+    is_alike = _alike_to(spell(key.form))
     for provider in providers:
         if provider.decorate:
             continue
-        rated = [n for other in provider.keys if (n := _nearness(key, other, provider, matcher))]
+        rated = [n for other in provider.keys if (n := _nearness(key, other, provider, is_alike))]
         if _has_field(provider, parameter, key):
             rated.append(Nearness.FIELD)
         if rated:
@@ -171,7 +172,7 @@ def _modules(files: Collection[str]) -> Iterator[types.ModuleType]:
 
 
 def _nearness(
-    wanted: Key, offered: Key, provider: Provider, matcher: "difflib.SequenceMatcher[str]"
+    wanted: Key, offered: Key, provider: Provider, is_alike: Callable[[str], bool]
 ) -> Nearness | None:
     """How *offered* is close to *wanted*; None if it is not."""
     if wanted.form == offered.form:
@@ -189,7 +190,7 @@ def _nearness(
     ours, theirs = spell(wanted.form), spell(offered.form)
     if ours == theirs:
         return Nearness.SPELLED_ALIKE
-    return Nearness.SIMILAR if _is_similar(ours, theirs, matcher) else None
+    return Nearness.SIMILAR if _is_similar(ours, theirs, is_alike) else None
 
 
 def _related(wanted: Any, offered: Any, provider: Provider) -> Nearness | None:
@@ -240,7 +241,7 @@ def _members(cls: type) -> set[str]:
     return {*vars(cls), *annotations}
 
 
-def _is_similar(ours: str, theirs: str, matcher: "difflib.SequenceMatcher[str]") -> bool:
+def _is_similar(ours: str, theirs: str, is_alike: Callable[[str], bool]) -> bool:
     """Whether one may have been written for the other.
 
     Short names, and those that are numbered, are similar to too many.
@@ -248,9 +249,19 @@ def _is_similar(ours: str, theirs: str, matcher: "difflib.SequenceMatcher[str]")
     shorter, longer = sorted((ours, theirs), key=len)
     if len(shorter) < _SHORTEST or ours.rstrip(_DIGITS) == theirs.rstrip(_DIGITS):
         return False
-    if shorter in longer:
-        return True
-    matcher.set_seq1(theirs.lower())
-    # The quick ones are never smaller, and rule out nearly all.
-    ratios = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
-    return all(ratio() > _ALIKE for ratio in ratios)
+    return shorter in longer or is_alike(theirs)
+
+
+def _alike_to(ours: str) -> Callable[[str], bool]:
+    """Whether a name is spelled much like *ours*; made once, as half of the work is for *ours*."""
+    import difflib
+
+    matcher = difflib.SequenceMatcher(None, "", ours.lower())
+
+    def is_alike(theirs: str) -> bool:
+        matcher.set_seq1(theirs.lower())
+        # The quick ones are never smaller, and rule out nearly all.
+        ratios = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
+        return all(ratio() > _ALIKE for ratio in ratios)
+
+    return is_alike
