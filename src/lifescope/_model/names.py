@@ -1,21 +1,26 @@
 """How types, callables and places in source files are spelled for people."""
 
+import ast
 import functools
 import inspect
+import linecache
 import os
 import sys
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 __all__ = [
+    "Caller",
     "Place",
     "at",
     "identifier",
     "is_foreign",
     "place_of",
+    "place_of_caller",
     "spell",
     "spell_callable",
     "written_at",
@@ -107,9 +112,47 @@ def place_of(target: Any) -> Place | None:
         return Place(code.co_filename, code.co_firstlineno)
     cls: Any = target if isinstance(target, type) else type(target)
     try:
-        return Place(inspect.getsourcefile(cls) or "?", inspect.getsourcelines(cls)[1])
-    except (OSError, TypeError):
+        file = inspect.getsourcefile(cls)
+        module = sys.modules.get(cls.__module__)
+        lines = _lines_of_classes(file, module)[cls.__qualname__] if file else ()
+        line = lines[0] if len(lines) == 1 else inspect.getsourcelines(cls)[1]
+        return Place(file or "?", line)
+    except (KeyError, OSError, TypeError):
         return None
+
+
+_classes: dict[str, tuple[list[str], dict[str, list[int]]]] = {}
+
+
+def _lines_of_classes(file: str, module: types.ModuleType | None) -> dict[str, list[int]]:
+    """Where each class in *file* begins, by its qualified name.
+
+    `inspect` reads a file anew for each class, and a report may be about hundreds of them.
+    """
+    linecache.checkcache(file)
+    source = linecache.getlines(file, vars(module) if module is not None else None)
+    known = _classes.get(file)
+    if known is None or known[0] is not source:  # the same list, as long as the file is the same
+        lines: dict[str, list[int]] = {}
+        with suppress(SyntaxError, ValueError):
+            for name, line in _classes_in(ast.parse("".join(source))):
+                lines.setdefault(name, []).append(line)
+        known = _classes[file] = source, lines
+    return known[1]
+
+
+def _classes_in(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """The qualified name and the first line of each class."""
+    todo: list[tuple[ast.AST, str]] = [(tree, "")]
+    while todo:
+        node, prefix = todo.pop()
+        if isinstance(node, ast.ClassDef):
+            first = node.decorator_list[0] if node.decorator_list else node
+            yield prefix + node.name, first.lineno
+            prefix += f"{node.name}."
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            prefix += f"{node.name}.<locals>."
+        todo += [(child, prefix) for child in ast.iter_child_nodes(node)]
 
 
 def written_at(target: Any) -> Place | None:
