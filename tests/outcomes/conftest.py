@@ -1,14 +1,17 @@
 """The databases; SQLAlchemy's drivers speak asyncio, and every test of a run shares one loop."""
 
+import asyncio
 import importlib.util
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from integrations.driving import LIMIT
 from notes.tests.postgresql import UnavailableError, running_server
 from outcomes.databases import Database, PostgreSQL, SQLite, connect, metadata
 from outcomes.sites import WORKING, Make
@@ -21,6 +24,27 @@ collect_ignore = [] if importlib.util.find_spec("fastapi.sse") else ["test_yield
 @pytest.fixture(scope="package")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+async def connections_close(anyio_backend: str) -> AsyncIterator[None]:
+    """No connection is left to be closed when the event loop ends.
+
+    SQLAlchemy closes that of a cancelled statement in a task of its own. If that takes it too
+    long, it stops aiosqlite's thread under it, for which the task then waits for ever: one
+    cancellation, as at the end of the loop, only takes it from one such wait to the next.
+    """
+    yield
+    with anyio.fail_after(LIMIT):
+        while closing := [task for task in asyncio.all_tasks() if _is_of_sqlalchemy(task)]:
+            _, stuck = await asyncio.wait(closing, timeout=1)
+            for task in stuck:
+                task.cancel()
+
+
+def _is_of_sqlalchemy(task: "asyncio.Task[Any]") -> bool:
+    code = getattr(task.get_coro(), "cr_code", None)
+    return code is not None and "sqlalchemy" in code.co_filename
 
 
 @pytest.fixture(scope="session")
