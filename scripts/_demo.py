@@ -4,24 +4,18 @@ import argparse
 import os
 import sys
 
-from _environments import Environment, Recipe, current_interpreter, prepare
-from _serving import HOST, become, problem_with
-from _steps import CACHE, ROOT, Reporter, stop_on_sigterm
+from _environments import Environment, Recipe, current_interpreter
+from _serving import HOST, problem_with
+from _starting import become, prepared
+from _steps import CACHE, ROOT
 
 
 def main() -> int:
     arguments = _arguments()
     recipe = Recipe("demo", current_interpreter(), ("examples",), editable=True)
-    try:
-        stop_on_sigterm()
-        environment = prepare(recipe, Reporter(verbose=arguments.verbose))
-    except KeyboardInterrupt:
-        print("\ninterrupted")
-        return 130
-    if environment is None:
-        return 1
+    environment = prepared(recipe, verbose=arguments.verbose)
     if arguments.check:
-        return become(environment, ROOT / "scripts" / "_drive_notes.py")
+        return become(environment.python, ROOT / "scripts" / "_drive_notes.py")
     return _serve(environment, arguments.port)
 
 
@@ -51,7 +45,7 @@ def _serve(environment: Environment, port: int) -> int:
     url = f"http://{HOST}:{port}/"
     print(f"The notes application starts. Open {url} (its API: {url}docs). Ctrl-C stops it.\n")
     options = ["--app-dir", ROOT / "examples", "--host", HOST, "--port", port]
-    return become(environment, "-m", "uvicorn", "notes.app:app", *options)
+    return become(environment.python, "-m", "uvicorn", "notes.app:app", *options)
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ import argparse
 import os
 import sys
 
-from _environments import Recipe, current_interpreter, prepare
-from _serving import HOST, become, problem_with
-from _steps import CACHE, ROOT, Reporter, stop_on_sigterm
+from _environments import Recipe, current_interpreter
+from _serving import HOST, problem_with
+from _starting import become, prepared
+from _steps import CACHE, ROOT
 
 
 def main() -> int:
@@ -15,23 +16,16 @@ def main() -> int:
     if problem:
         print(problem, file=sys.stderr)
         return 1
-    try:
-        stop_on_sigterm()
-        recipe = Recipe("docs", current_interpreter(), ("docs",))
-        environment = prepare(recipe, Reporter(verbose=arguments.verbose))
-    except KeyboardInterrupt:
-        print("\ninterrupted")
-        return 130
-    if environment is None:
-        return 1
+    recipe = Recipe("docs", current_interpreter(), ("docs",))
+    python = prepared(recipe, verbose=arguments.verbose).python
     os.chdir(ROOT)
     os.environ["NO_MKDOCS_2_WARNING"] = "1"  # a notice of the theme about its own future
     if arguments.build:
         site = ["--strict", "--site-dir", CACHE / "site"]
-        return become(environment, "-m", "mkdocs", "build", *site)
+        return become(python, "-m", "mkdocs", "build", *site)
     print(f"The site is built first; then open http://{HOST}:{arguments.port}/. Ctrl-C stops it.\n")
     address = f"{HOST}:{arguments.port}"
-    return become(environment, "-m", "mkdocs", "serve", "--livereload", "--dev-addr", address)
+    return become(python, "-m", "mkdocs", "serve", "--livereload", "--dev-addr", address)
 
 
 def _arguments() -> argparse.Namespace:

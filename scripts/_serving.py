@@ -1,12 +1,7 @@
 """What the scripts that serve something on this machine share."""
 
 import errno
-import os
 import socket
-import sys
-
-from _environments import Environment
-from _steps import clean_environ
 
 HOST = "127.0.0.1"
 
@@ -26,10 +21,3 @@ def problem_with(port: int, command: str) -> str | None:
                 return f"Port {port} is taken. Try another: {command} --port {free}"
             return f"Cannot listen on port {port}: {error.strerror}."
     return None
-
-
-def become(environment: Environment, *arguments: object) -> int:
-    """Go on as the environment's Python, so that signals and the exit code are its own."""
-    sys.stdout.flush()
-    python = str(environment.python)
-    os.execve(python, [python, *map(str, arguments)], clean_environ())
