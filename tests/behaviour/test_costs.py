@@ -6,6 +6,7 @@ nobody loses it without noticing. A bound may be raised by a change that says wh
 
 import gc
 import sys
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from types import FrameType
@@ -18,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 import lifescope
-from lifescope import Container, Inject, OpenScope, inject, provider
+from lifescope import Container, Inject, OpenScope, current_scope, inject, provider
 
 pytestmark = pytest.mark.anyio
 PACKAGE = str(Path(lifescope.__file__).parent)
@@ -216,3 +217,26 @@ async def test_a_closed_scope_leaves_nothing() -> None:
             assert len(gc.get_objects()) - before <= 1
         finally:
             gc.enable()
+
+
+async def test_a_closed_request_keeps_no_connection() -> None:
+    """G15: Whoever holds the scope of a request does not hold what it was for.
+
+    So it is also where nothing was made in it.
+    """
+    kept: list[OpenScope] = []
+    requests: list[weakref.ref[Request]] = []
+
+    @inject
+    async def endpoint(request: Request, engine: Inject[Engine]) -> Response:
+        kept.append(current_scope())
+        requests.append(weakref.ref(request))
+        return Response()
+
+    root = container().asgi(lambda: Starlette(routes=[Route("/", endpoint)]))
+    async with root.lifespan() as state:
+        for _ in range(3):
+            await Calls(root, dict(state))()
+    gc.collect()
+    assert all(scope.closed for scope in kept)
+    assert [request() for request in requests] == [None, None, None]

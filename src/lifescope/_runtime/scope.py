@@ -47,7 +47,6 @@ _IS_DEV_MODE = sys.flags.dev_mode
 _OPEN, _CLOSED = State.OPEN, State.CLOSED
 
 T = TypeVar("T")
-R = TypeVar("R")
 
 
 class OpenScope:
@@ -197,9 +196,10 @@ class OpenScope:
         opening = self._opening()
         opening.parent = self
         frame = sys._getframe(1)
-        opening.caller = frame.f_code, frame.f_lasti
         if _IS_DEV_MODE:
-            opening.keep_stack(frame)
+            opening.is_written_in(frame)
+        else:  # the same, without the call
+            opening.caller = frame.f_code, frame.f_lasti
         if name is not None or values:
             if isinstance(cast("Any", name), Mapping):
                 raise TypeError("open() takes the name of a scope; for values: open(values={...})")
@@ -569,7 +569,7 @@ class OpenScope:
 
     def end_unused(self) -> None:
         """End a scope that `is_untouched`."""
-        self.connection = None
+        self.connection = self.given = None
         self._state = _CLOSED
         self._closed_at = time.monotonic()
 
