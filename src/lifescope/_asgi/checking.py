@@ -80,7 +80,7 @@ def examine(engine: Engine, app_factory: AppFactory) -> Findings:
     notes: list[str] = []
     factory: Entry | None = None
     routes: list[Route] = []
-    is_read = False
+    is_read = are_all = False
     try:
         factory = app_factory.entry()
         app_factory.check(engine)
@@ -96,8 +96,8 @@ def examine(engine: Engine, app_factory: AppFactory) -> Findings:
         _, wrong = engine.check_endpoints(endpoints.entries)
         problems += merge([*endpoints.problems, *wrong])
         notes += _unread(routes)
+        are_all = endpoints.are_all and not problems
     asking = [*([factory] if factory else []), *(e for route in routes for e in route.entries)]
-    are_all = is_read and all(route.is_known for route in routes) and not problems
     warnings: list[errors.UnusedProviderError] = []
     if are_all and (open_ended := asking_for_anything(engine.graph, asking)):
         are_all = False

@@ -36,7 +36,7 @@ an event loop. A generated function, and what its parts mean:
 """
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -242,7 +242,8 @@ class _Writer:
             for step in outer:
                 self.out.line(f"{step.variable} = _outer_{step.hops}.{step.slot}")
             are_there = " and ".join(f"{step.variable} is not MISSING" for step in outer)
-            with self.out.block(f"if {are_there or True}"), self._guarded(touch=True):
+            ready = self.out.block(f"if {are_there}") if outer else nullcontext()
+            with ready, self._guarded(touch=True):
                 for step in own:
                     self.compiled.starts.append((self.out.next_line, step))
                     self._make(step)

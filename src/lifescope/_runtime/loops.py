@@ -71,11 +71,12 @@ def current_task() -> object:
 running_loop = asyncio._get_running_loop
 """asyncio's event loop that runs in this thread; None where none does."""
 
-task_of: Callable[[object], object] | None = None
+_tasks: dict[object, object] | None = getattr(asyncio.tasks, "_current_tasks", None)
+
+task_of = _tasks.get if _tasks is not None and sys.version_info < (3, 14) else None
 """The task that runs in a `running_loop`; None where that is not to be had more quickly than by
-`current_task`. In code of trio it gives None, or what is no task of trio."""
-if sys.version_info < (3, 14):  # from there on the interpreter keeps no table
-    task_of = getattr(asyncio.tasks, "_current_tasks", {}).get
+`current_task`: from Python 3.14 on asyncio does not use this table. In code of trio it gives None,
+or what is no task of trio."""
 
 
 def task_getter() -> Callable[[], object]:
@@ -87,11 +88,7 @@ def task_getter() -> Callable[[], object]:
     if trio is not None:
         return partial(_current_trio_task, trio.current_task)
     loop = asyncio.get_running_loop()
-    # Before Python 3.12 asyncio.current_task is Python code, which looks into this table.
-    table: dict[Any, Any] | None = getattr(asyncio.tasks, "_current_tasks", None)
-    if sys.version_info < (3, 12) and table is not None:
-        return partial(table.get, loop)
-    return partial(asyncio.current_task, loop)
+    return partial(task_of or asyncio.current_task, loop)
 
 
 def _current_trio_task(current_task: Callable[[], object]) -> object:

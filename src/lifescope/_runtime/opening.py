@@ -38,9 +38,11 @@ class _Openings:
     caller: Caller | None = None
     _stack: Sequence[str] = ()
 
-    def keep_stack(self, frame: types.FrameType) -> None:
-        """Keep who has called *frame*, as a text: the frame keeps its variables alive."""
-        self._stack = traceback.format_stack(frame)
+    def is_written_in(self, frame: types.FrameType) -> None:
+        """Note who says so; not as a frame, which keeps its variables alive."""
+        self.caller = frame.f_code, frame.f_lasti
+        if sys.flags.dev_mode:
+            self._stack = traceback.format_stack(frame)
 
     def _opened(self, scopes: Sequence[OpenScope]) -> OpenScope:
         """They are open, the innermost last."""
@@ -130,9 +132,7 @@ class AppOpening(_Openings):
         self._values = values or _NOTHING
         self._eager = eager
         if frame is not None:
-            self.caller = frame.f_code, frame.f_lasti
-            if sys.flags.dev_mode:
-                self.keep_stack(frame)
+            self.is_written_in(frame)
 
     async def __aenter__(self) -> OpenScope:
         """Open it, make it current, and acquire what starts with it."""
@@ -221,10 +221,10 @@ class Opening(_Openings):
                 scope.forget()
         token, self._token = self._token, None
         assert token is not None
-        try:
+        try:  # noqa: SIM105  (what `unbind` does; each call counts here)
             current.reset(token)
         except ValueError:
-            binding.unbind(token)  # knows why
+            pass
         if failures and (failed := report(failures, None)) is not None:
             raise failed
 

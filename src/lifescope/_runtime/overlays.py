@@ -336,8 +336,7 @@ class _Redirecting(OpenScope):
     def open(self, name: str | None = None, *, values: Any = None) -> "Opening":
         target = _in_force(self)
         opening = OpenScope.open(target, name, values=values)
-        frame = sys._getframe(1)
-        opening.caller = frame.f_code, frame.f_lasti
+        opening.is_written_in(sys._getframe(1))
         return opening
 
     async def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
