@@ -6,8 +6,9 @@ scope has `endpoint`, `supply_connection` and `record_failure`.
 
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, TypeVar
 
+from lifescope._asgi.endpoints import fitters
 from lifescope._declare.signatures import entry_of
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._runtime.binding import current, current_scope
@@ -16,7 +17,19 @@ from lifescope._runtime.loops import running_loop
 from lifescope._runtime.scope import OpenScope
 from lifescope.errors import ScopeOrderError
 
-__all__ = ["Parameters"]
+__all__ = ["Parameters", "fit_routes"]
+
+_C = TypeVar("_C")
+
+
+def fit_routes(fit: Callable[[Any, Any], None]) -> None:
+    """Have *fit* called for each route of an app that starts, once, after it was checked.
+
+    For adapters that know how their framework calls an endpoint. *fit* gets the route, whose
+    `app` has the boundary by then, and the app that was there before; it leaves alone what is
+    not its framework's. A route that is added later never comes to it.
+    """
+    fitters.append(fit)
 
 
 class Parameters:
@@ -52,7 +65,7 @@ class Parameters:
         return self._filling.plan(scope.in_force()) is None
 
     def fill_for(
-        self, connection: object, exits: Callable[[], AsyncExitStack]
+        self, connection: _C, exits: Callable[[_C], AsyncExitStack]
     ) -> Coroutine[Any, Any, dict[str, Any]]:
         """Parameter name to object, for an endpoint that is about to be called; to be awaited.
 
@@ -61,7 +74,7 @@ class Parameters:
 
         Args:
             connection: What the endpoint is called for.
-            exits: Gives what the "call" scope ends with.
+            exits: Gives, for the connection, what the "call" scope ends with.
 
         Raises:
             NoScopeError: No scope is open.
@@ -76,13 +89,13 @@ class Parameters:
         return made
 
     async def _fill_first(
-        self, connection: object, exits: Callable[[], AsyncExitStack]
+        self, connection: _C, exits: Callable[[_C], AsyncExitStack]
     ) -> dict[str, Any]:
         """The same, the first time in scopes of that class."""
         scope = current_scope()
         scope.supply_connection(connection)
         if self.need_call_scope(scope):
-            scope = await exits().enter_async_context(scope.open(CALL))
+            scope = await exits(connection).enter_async_context(scope.open(CALL))
         elif scope.name == REQUEST and is_steady(scope):
             self._last = type(scope), self._filling.plan(scope)
         return await self.fill(scope)

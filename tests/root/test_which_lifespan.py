@@ -358,7 +358,8 @@ async def test_root_that_is_restarted_many_times_keeps_nothing() -> None:
         return len(gc.get_objects())
 
     before = await cycle(10)
-    assert await cycle(100) - before < 100  # each one left behind would be hundreds
+    # Each one left behind would be hundreds of objects; pytest may keep a line of the log each.
+    assert await cycle(100) - before < 1_000
     assert root.startups == ()
     assert log[1::2] == [f"commit {number}" for number in range(1, 111)]
 

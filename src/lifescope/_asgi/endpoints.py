@@ -16,7 +16,10 @@ from lifescope._asgi.routes import leaves
 from lifescope._model.scopes import REQUEST
 from lifescope._runtime.binding import current
 
-__all__ = ["Boundary", "bound_endpoints"]
+__all__ = ["Boundary", "bound_endpoints", "fitters"]
+
+fitters: list[Callable[[Any, Any], None]] = []
+"""Of adapters: each is called with a route, and with the app of it."""
 
 _HANDLERS = "starlette.exception_handlers"
 """Where Starlette, and FastAPI, look for those by class and those by status, a pair."""
@@ -25,21 +28,22 @@ _HANDLERS = "starlette.exception_handlers"
 def bound_endpoints(app: Any) -> None:
     """Put a boundary around each endpoint of *app*, once, where its routes can be read.
 
-    Then let the adapter fit what it can. For routes that are added later, or that look
+    Then let the adapters fit what they can. For routes that are added later, or that look
     different, `@inject` and the adapters do the same for functions that they fill.
     """
     for leaf, _ in leaves(app):
         if not hasattr(leaf, "matches") or not hasattr(leaf, "app"):  # it is no route
             continue
         if leaf.app is not None and not isinstance(leaf.app, Boundary):
-            is_endpoint = getattr(leaf, "endpoint", None) is not None
+            inner, is_endpoint = leaf.app, getattr(leaf, "endpoint", None) is not None
             try:
-                leaf.app = Boundary(leaf.app, is_endpoint=is_endpoint)
+                leaf.app = Boundary(inner, is_endpoint=is_endpoint)
             except (AttributeError, TypeError):  # a class of the user's that allows nothing
                 continue
-            _fit(getattr(leaf, "dependant", None))
             if _has_handler_of_its_own(leaf):
                 leaf.dependant.call = _recorded(leaf.dependant.call)
+            for fit in fitters:
+                fit(leaf, inner)
 
 
 def _has_handler_of_its_own(leaf: Any) -> bool:
@@ -49,15 +53,6 @@ def _has_handler_of_its_own(leaf: Any) -> bool:
     module = getattr(handler, "__module__", "fastapi")
     is_endpoint = getattr(getattr(leaf, "dependant", None), "call", None) is not None
     return is_endpoint and module.partition(".")[0] != "fastapi"
-
-
-def _fit(dependant: Any) -> None:
-    """Let the adapter whose dependencies it has look at it as a whole."""
-    for each in getattr(dependant, "dependencies", ()):
-        fit = getattr(each.call, "__lifescope_fit__", None)
-        if fit is not None:
-            fit(dependant)
-            return
 
 
 class Boundary:

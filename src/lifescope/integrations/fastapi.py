@@ -6,16 +6,15 @@ in the framework's own connection object, opens a "call" scope where one is need
 what leaves the endpoint, handled or not. FastAPI leaves it when the endpoint has returned and
 its result is serialised, and before the response starts (`Depends(scope="function")`).
 
-When an app starts, each of its endpoints is fitted: instead of solving one dependency after
-the other, FastAPI calls a function that has them all made by one compiled plan. A route that
-is added later, or that does not look as expected, stays as it is and works the same way.
+When an app starts, its routes are fitted (`_fastapi_routes`): all injected parameters of an
+endpoint are made by one compiled plan. A route that is added later, or that does not look as
+expected, stays as it is and works the same way.
 """
 
-import functools
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
-from types import CodeType, SimpleNamespace
+from types import SimpleNamespace
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -27,26 +26,18 @@ from typing import (
 )
 
 from fastapi import Depends, routing
-from fastapi.dependencies import utils
 from fastapi.requests import HTTPConnection
 
 from lifescope import Inject as _Marked
 from lifescope import OpenScope, current_scope
-from lifescope.adapters import Parameters
+from lifescope.adapters import fit_routes
+from lifescope.integrations._fastapi_routes import fit, is_generator
 
 __all__ = ["Inject"]
 
+fit_routes(fit)
+
 T = TypeVar("T")
-
-
-def _is_generator(function: Any) -> bool:
-    """Whether an endpoint is a generator: the body of the response is what it yields."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    function = inspect.unwrap(function) if function is not None else None
-    if not inspect.isroutine(function):
-        function = getattr(function, "__call__", None)  # noqa: B004
-    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
 class _Boundary:
@@ -80,7 +71,7 @@ async def _endpoint(
     """The boundary of an endpoint. One that is a generator returns when the body was sent."""
     scope = current_scope()
     with scope.endpoint(connection):
-        if _is_generator(connection.scope.get("endpoint")):
+        if is_generator(connection.scope.get("endpoint")):
             yield _Boundary(scope, body)
             return
         async with AsyncExitStack() as exits:
@@ -117,133 +108,9 @@ class _Parameter:
         """For the root, which reads what the routes ask for."""
         return self.key
 
-    def __lifescope_fit__(self, dependant: Any) -> None:
-        """For the root, which has put a boundary around the endpoint that *dependant* is."""
-        if _looks_as_expected(dependant):
-            _fit(dependant)
-
     async def __call__(self, boundary: _Endpoint) -> Any:
         scope = await boundary.scope_for(self.key)
         return await scope.get(self.key)
-
-
-# --- fitting an endpoint --------------------------------------------------------------------
-
-_OURS = "_lifescope"
-"""The name of the one parameter that FastAPI passes instead of the injected ones."""
-
-_STACK = "fastapi_function_astack"
-"""Where FastAPI keeps, in ASGI's scope, what ends before the response starts ..."""
-
-_BODY_STACK = "fastapi_inner_astack"
-"""... and what ends when its body was sent."""
-
-
-_Fill = Callable[[HTTPConnection], Awaitable[dict[str, Any]]]
-
-
-def _filling(parameters: Parameters, stack: str) -> _Fill:
-    """What makes the injected parameters of one endpoint; a "call" scope ends with *stack*."""
-
-    def fill(connection: HTTPConnection) -> Awaitable[dict[str, Any]]:
-        return parameters.fill_for(connection, lambda: connection.scope[stack])
-
-    return fill
-
-
-def _awaited(fill: _Fill) -> Callable[..., Any]:
-    """*fill* as a dependency: what is no coroutine function FastAPI calls in a thread."""
-
-    async def dependency(connection: HTTPConnection) -> dict[str, Any]:
-        return await fill(connection)
-
-    return dependency
-
-
-def _looks_as_expected(dependant: Any) -> bool:
-    names = ("call", "dependencies", "http_connection_param_name", "path")
-    return _CAN_FIT and all(hasattr(dependant, name) for name in names)
-
-
-def _fit(dependant: Any) -> None:
-    """Have the injected parameters of an endpoint made together, if it is a plain function.
-
-    Another lifespan may serve a request with it at this moment. So whatever it has taken from
-    *dependant* so far has to fit what it takes next: the function comes first, and accepts
-    both the injected parameters and what stands for them.
-    """
-    function, is_async = dependant.call, _is_async(dependant.call)
-    keys, others = dict[str, Any](), list[Any]()
-    for each in dependant.dependencies:
-        if isinstance(each.call, _Parameter) and each.name is not None:
-            keys[each.name] = each.call.key
-        else:
-            others.append(each)
-    if not keys or is_async is None:
-        return
-    parameters = Parameters(function, keys)
-    if is_async:
-        fill = _filling(parameters, _STACK)
-        name = dependant.http_connection_param_name or _OURS
-        filled = _async_wrapper(function, fill, name, next(iter(keys)))
-        parameters.note_on(filled)
-        dependant.call = filled
-        dependant.http_connection_param_name = name
-        dependant.dependencies = others
-    else:  # FastAPI calls it in a thread, or iterates over it: what it gets is made before
-        fill = _filling(parameters, _BODY_STACK if _is_generator(function) else _STACK)
-        made = _get_dependant(path=dependant.path or "", call=_awaited(fill), name=_OURS)
-        filled = _sync_wrapper(function)
-        parameters.note_on(filled)
-        dependant.call = filled
-        dependant.dependencies = [*others, made]
-
-
-def _async_wrapper(
-    function: Callable[..., Any], fill: _Fill, connection: str, first: str
-) -> Callable[..., Any]:
-    @functools.wraps(function)
-    async def filled(**values: Any) -> Any:
-        if first in values:
-            values.pop(_OURS, None)
-            return await function(**values)
-        made = await fill(values.pop(connection) if connection == _OURS else values[connection])
-        return await function(**values, **made)
-
-    return filled
-
-
-def _sync_wrapper(function: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(function)
-    def filled(**values: Any) -> Any:
-        made = values.pop(_OURS, None)
-        return function(**values) if made is None else function(**values, **made)
-
-    return filled
-
-
-def _is_async(function: Any) -> bool | None:
-    """Whether FastAPI awaits what *function* returns; None where that is not certain."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    if not inspect.isroutine(function):
-        return None
-    called = inspect.iscoroutinefunction(function)
-    return called if called is inspect.iscoroutinefunction(inspect.unwrap(function)) else None
-
-
-def _mentions(code: CodeType, text: str) -> bool:
-    """Whether *text* is a constant in a function, or in one that is defined inside of it."""
-    inner = [const for const in code.co_consts if isinstance(const, CodeType)]
-    return text in code.co_consts or any(_mentions(each, text) for each in inner)
-
-
-_get_dependant: Any = getattr(utils, "get_dependant", None)
-_CAN_FIT = _get_dependant is not None and all(
-    _mentions(each.__code__, stack)
-    for stack in (_STACK, _BODY_STACK)
-    for each in (routing.request_response, routing.websocket_session)
-)
 
 
 def _accepts(form: Any) -> bool:

@@ -1,0 +1,250 @@
+"""FastAPI's routes, fitted when an app starts: what lifescope fills is made by one plan.
+
+The handler of a route is a function of FastAPI that calls `solve_dependencies` for all that its
+endpoint is called with. A fitted route has this very function once more, in which that one name
+stands for `_solve`. So whatever else FastAPI does for a request it does as ever; what changes
+is that injected parameters are no dependencies, and that nothing is solved where there is
+nothing to solve: headers, cookies and the query are then not even read.
+
+FastAPI has no public place for that. So this looks at what it is about to change, and leaves a
+route alone that looks different: its dependencies do the same work.
+"""
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from types import CellType, CodeType, FunctionType
+from typing import Any
+
+from fastapi import routing
+from fastapi.dependencies import utils
+from fastapi.requests import HTTPConnection
+
+from lifescope.adapters import Parameters
+
+__all__ = ["fit", "is_generator"]
+
+_HANDLERS = ("get_request_handler.<locals>.app", "get_websocket_app.<locals>.app")
+"""The handlers, by what they are called inside of FastAPI ..."""
+
+_SOLVE = "solve_dependencies"
+"""... and what they call for all that an endpoint is called with."""
+
+_STACK = "fastapi_function_astack"
+"""Where FastAPI keeps, in ASGI's scope, what ends before the response starts ..."""
+
+_BODY_STACK = "fastapi_inner_astack"
+"""... and what ends when its body was sent."""
+
+_MOST = 50
+"""Functions to look into for a handler: what a route class of the user's has put around it."""
+
+_ABOUT_ITSELF = {
+    "name",
+    "call",
+    "path",
+    "scope",
+    "use_cache",
+    "cache_key",
+    "concurrency",
+    "own_oauth_scopes",
+    "parent_oauth_scopes",
+    "request_param_name",
+    "websocket_param_name",
+    "http_connection_param_name",
+}
+"""What a `Dependant` says besides what has to be solved for it. Of the connection it only has
+the names of parameters, for which the one of the request is taken."""
+
+
+def fit(route: Any, app: Any) -> None:
+    """Have what *route* asks for made together; *app* is what FastAPI has made for it.
+
+    Requests may be served by it at this moment. They go on with the handler that they have.
+    """
+    dependant = getattr(route, "dependant", None)
+    cell = _cell_with_handler(app, dependant) if _can_be_fitted(dependant) else None
+    if cell is not None:
+        cell.cell_contents = _with_solving(cell.cell_contents, dependant)
+
+
+def is_generator(function: Any) -> bool:
+    """Whether an endpoint is a generator: the body of the response is what it yields."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = inspect.unwrap(function) if function is not None else None
+    if not inspect.isroutine(function):
+        function = getattr(function, "__call__", None)  # noqa: B004
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
+# What FastAPI has under these names, if it is there.
+_Dependant: Any = getattr(utils, "Dependant", None)
+_Solved: Any = getattr(utils, "SolvedDependency", None)
+_solve_dependencies: Any = getattr(utils, _SOLVE, None)
+
+_Fitted: Any = type("_Fitted", (_Dependant or object,), {})
+"""A `Dependant` with one more attribute, `lifescope`: its `_Solving`."""
+
+
+# --- during a request -----------------------------------------------------------------------
+
+
+class _Solving:
+    """How one endpoint gets its parameters.
+
+    Args:
+        fill: Makes the injected ones; None if there are none.
+        is_alone: There is nothing else to solve.
+
+    Attributes:
+        solved: What FastAPI has made of nothing, to be handed out again; None before.
+        connection_names: The parameters for which the endpoint gets the connection.
+    """
+
+    solved: Any = None
+    connection_names: tuple[str, ...] = ()
+
+    def __init__(
+        self, fill: Callable[[HTTPConnection], Awaitable[dict[str, Any]]] | None, *, is_alone: bool
+    ) -> None:
+        self.fill = fill
+        self._is_alone = is_alone
+
+    async def solve(self, connection: HTTPConnection, arguments: dict[str, Any]) -> Any:
+        """Have FastAPI solve the rest, then make what is injected."""
+        solved = await _solve_dependencies(request=connection, **arguments)
+        if solved.errors:
+            return solved
+        if self._is_alone and all(value is connection for value in solved.values.values()):
+            self.connection_names = tuple(solved.values)
+            self.solved = solved
+        if self.fill is not None:
+            made = await self.fill(connection)
+            return dataclasses.replace(solved, values={**solved.values, **made})
+        return solved
+
+
+async def _solve(*, request: Any, **arguments: Any) -> Any:
+    """FastAPI's `solve_dependencies`, as the handler of a fitted route calls it."""
+    solving = arguments["dependant"].lifescope
+    solved = solving.solved
+    if solved is None:
+        return await solving.solve(request, arguments)
+    made: dict[str, Any] = {} if solving.fill is None else await solving.fill(request)
+    for name in solving.connection_names:
+        made[name] = request
+    # Its response has the headers and the status that an endpoint sets which asks for it; this
+    # one does not.
+    return _Solved(made, [], solved.background_tasks, solved.response, {})
+
+
+def _function_stack(connection: HTTPConnection) -> AsyncExitStack:
+    stack: AsyncExitStack = connection.scope[_STACK]
+    return stack
+
+
+def _body_stack(connection: HTTPConnection) -> AsyncExitStack:
+    stack: AsyncExitStack = connection.scope[_BODY_STACK]
+    return stack
+
+
+# --- when an app starts ---------------------------------------------------------------------
+
+
+def _with_solving(handler: FunctionType, dependant: Any) -> FunctionType:
+    """*handler*, which calls `_solve` with a *dependant* that says how."""
+    all_of_them = dependant.dependencies
+    keys = {each.name: each.call.__lifescope_key__ for each in all_of_them if _is_injected(each)}
+    others = [each for each in all_of_them if not _is_injected(each)]
+    about = {field.name: getattr(dependant, field.name) for field in dataclasses.fields(dependant)}
+    about["dependencies"] = others
+    is_alone = not any(value for name, value in about.items() if name not in _ABOUT_ITSELF)
+    fitted = _Fitted(**about)
+    fitted.lifescope = _Solving(_filling(dependant.call, keys), is_alone=is_alone)
+    cells = zip(handler.__code__.co_freevars, handler.__closure__ or (), strict=True)
+    closure = tuple(CellType(fitted) if name == "dependant" else cell for name, cell in cells)
+    names = _names_with_solve(handler.__globals__)
+    copy = FunctionType(handler.__code__, names, handler.__name__, handler.__defaults__, closure)
+    copy.__kwdefaults__ = handler.__kwdefaults__
+    return copy
+
+
+def _filling(
+    function: Callable[..., Any], keys: dict[str, Any]
+) -> Callable[[HTTPConnection], Awaitable[dict[str, Any]]] | None:
+    """What makes the parameters *keys* of an endpoint, which ends with its "call" scope."""
+    if not keys:
+        return None
+    stack = _body_stack if is_generator(function) else _function_stack
+    return functools.partial(Parameters(function, keys).fill_for, exits=stack)
+
+
+def _is_injected(dependant: Any) -> bool:
+    """Whether it is behind an `Inject[T]`."""
+    return dependant.name is not None and hasattr(dependant.call, "__lifescope_key__")
+
+
+_names: dict[str, Any] = {}
+
+
+def _names_with_solve(names: dict[str, Any]) -> dict[str, Any]:
+    """*names*, a module's, and `_solve` in its place; usually the same for all routes."""
+    global _names
+    fitted = {**names, _SOLVE: _solve}
+    if fitted != _names:
+        _names = fitted
+    return _names
+
+
+def _cell_with_handler(app: Any, dependant: Any) -> CellType | None:
+    """Where FastAPI's handler for *dependant* is kept, by whatever has been put around it."""
+    functions = [app]
+    for function in functions:
+        for cell, content in _cells(function).values():
+            if _is_handler(content) and _cells(content)["dependant"][1] is dependant:
+                return cell
+            if isinstance(content, FunctionType) and len(functions) < _MOST:
+                functions.append(content)
+    return None
+
+
+def _cells(function: FunctionType) -> dict[str, tuple[CellType, Any]]:
+    """What a function has from around it, by name."""
+    found: dict[str, tuple[CellType, Any]] = {}
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    for name, cell in cells:
+        with suppress(ValueError):  # it is empty
+            found[name] = cell, cell.cell_contents
+    return found
+
+
+def _is_handler(content: Any) -> bool:
+    """Whether it is one of FastAPI's, and of the expected kind."""
+    if not isinstance(content, FunctionType) or content.__module__ != routing.__name__:
+        return False
+    code = content.__code__
+    is_one = content.__qualname__ in _HANDLERS and "dependant" in _cells(content)
+    return is_one and _SOLVE in code.co_names
+
+
+def _can_be_fitted(dependant: Any) -> bool:
+    """Whether there is nothing about FastAPI that looks different, or is somebody else's."""
+    is_unchanged = vars(routing).get(_SOLVE) is _solve_dependencies is not None
+    is_known = dependant is not None and type(dependant) is _Dependant and _Solved is not None
+    return is_unchanged and is_known and _HAS_STACKS
+
+
+def _mentions(code: CodeType, text: str) -> bool:
+    """Whether *text* is a constant in a function, or in one that is defined inside of it."""
+    inner = [const for const in code.co_consts if isinstance(const, CodeType)]
+    return text in code.co_consts or any(_mentions(each, text) for each in inner)
+
+
+_HAS_STACKS = all(
+    _mentions(each.__code__, stack)
+    for stack in (_STACK, _BODY_STACK)
+    for each in (routing.request_response, routing.websocket_session)
+)
