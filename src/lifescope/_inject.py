@@ -114,16 +114,12 @@ def _async_wrapper(injected: "_Injected") -> Callable[..., Any]:
 
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         # What the last call has found out holds for all scopes of the same class.
-        scope_class, opens_call, plan = injected.last
+        scope_class, opens_call, plan, connection_class = injected.last
         scope: Any = current.get(None)
         if type(scope) is not scope_class or kwargs or scope.loop is not running_loop():
             return await call(args, kwargs)
         if args:
-            if (
-                scope.is_in_endpoint
-                and len(args) == 1
-                and is_connection(cast("Any", type(args[0])))
-            ):
+            if type(args[0]) is connection_class and len(args) == 1 and scope.is_in_endpoint:
                 scope.given = args[0]  # as `_told_to` would do for the endpoint of a request
             elif _told_to(scope, args, kwargs) is not _NOTHING:
                 return await call(args, kwargs)
@@ -141,12 +137,12 @@ def _async_wrapper(injected: "_Injected") -> Callable[..., Any]:
         with _told_to(scope, args, kwargs):
             if plan is not None:
                 if not kwargs:
-                    injected.remember(scope, plan)
+                    injected.remember(scope, plan, args)
                 return await injected.run(args, kwargs, await plan(scope))
             async with scope.open(CALL) as inner:
                 plan = filling.filler(inner).function(CALL)
                 if not kwargs and inner.parent is scope:
-                    injected.remember(scope, plan, opens_call=True)
+                    injected.remember(scope, plan, args, opens_call=True)
                 return await injected.run(args, kwargs, await plan(inner))
 
     return wrapper
@@ -184,14 +180,21 @@ class _Injected:
         self._signature = read_signature(function)
         self._is_shifted = _is_shifted(self._signature, self._hidden)
         self._fillings: dict[frozenset[str], Filling] = {}
-        self.last: tuple[type[OpenScope] | None, bool, Any] = None, False, None
+        self.last: tuple[type[OpenScope] | None, bool, Any, type | None] = None, False, None, None
         _injected.add(self)
 
-    def remember(self, scope: OpenScope, plan: Plan, *, opens_call: bool = False) -> None:
-        """What makes all parameters in scopes of that class, or in a "call" inside them."""
+    def remember(
+        self, scope: OpenScope, plan: Plan, args: tuple[Any, ...], *, opens_call: bool = False
+    ) -> None:
+        """What makes all parameters in scopes of that class, or in a "call" inside them.
+
+        And the class of the connection, if *args* is one.
+        """
         is_next = not opens_call or scope._next_plain is not None
         if is_steady(scope) and is_next and not self._is_shifted:
-            self.last = type(scope), opens_call, plan
+            passed = type(args[0]) if args else None
+            is_endpoint = passed is not None and is_connection(passed)
+            self.last = type(scope), opens_call, plan, passed if is_endpoint else None
 
     def hide_in(self, wrapper: Any) -> None:
         """Take the injected parameters out of what frameworks read."""

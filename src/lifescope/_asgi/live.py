@@ -1,7 +1,7 @@
 """Live: one running lifespan of a root, as its requests see it."""
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from anyio import CancelScope, current_time
@@ -55,7 +55,8 @@ class Live:
         self.changes: list[binding.Change] = []
         # Found out once, and not for each request.
         self.current_task = loops.task_getter()
-        self._is_below_a_cancel_scope = loops.level_cancellation_test()
+        self._level_test = loops.level_cancellation_test()
+        self._cancel_scopes = loops.cancel_scopes()
         self._is_trio = loops.is_trio()  # it cancels by them
         self._overlays = overlays_of(scope)
         self._overlays.listeners.append(self._overridden)
@@ -73,10 +74,9 @@ class Live:
 
     def _entrance(self, target: OpenScope) -> "Entrance":
         engine = target._inside
-        needs_guard = engine.releases_in_requests or self._is_trio
-        return Entrance(
-            target, engine.request_opener, self._is_below_a_cancel_scope if needs_guard else None
-        )
+        if not (engine.releases_in_requests or self._is_trio):
+            return Entrance(target, engine.request_opener, None, None)
+        return Entrance(target, engine.request_opener, self._level_test, self._cancel_scopes)
 
     async def end_work(self, seconds: float) -> None:
         """Wait so many *seconds* for the requests and background work, then cancel them.
@@ -190,19 +190,22 @@ class Entrance:
     Attributes:
         target: The app scope in which the request is opened: that of an override, if there is one.
         open: Opens it, for a task.
-        needs_guard: Whether that task needs a guard; None if none does.
+        needs_guard: Whether that task needs a guard; None if that is not the way to tell.
+        cancel_scopes: The table of those that do, as `loops.cancel_scopes`; None if none does.
         running: The connections that are being served in it, and background work.
     """
 
-    __slots__ = ("needs_guard", "open", "running", "target")
+    __slots__ = ("cancel_scopes", "needs_guard", "open", "running", "target")
 
     def __init__(
         self,
         target: OpenScope,
         open: Callable[[OpenScope, object], OpenScope],  # noqa: A002
         needs_guard: Callable[[Any], bool] | None,
+        cancel_scopes: Mapping[object, Any] | None,
     ) -> None:
         self.target = target
         self.open = open
         self.needs_guard = needs_guard
+        self.cancel_scopes = cancel_scopes
         self.running = target.running

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import Token
 from typing import Any
+from weakref import ref
 
 from lifescope import errors
 from lifescope._asgi.checking import Findings, examine, with_graph
@@ -90,8 +91,14 @@ class Root:
             live.scope.check_loop("a request scope")
         entrance = live.entrance or live.entrance_here()
         request = entrance.open(entrance.target, task)
-        needs_guard = entrance.needs_guard is not None and entrance.needs_guard(task)
-        guard = live.enter_guard(request) if needs_guard else None
+        guard = None
+        if entrance.needs_guard is not None:
+            if entrance.needs_guard(task):
+                guard = live.enter_guard(request)
+        elif cancel_scopes := entrance.cancel_scopes:
+            state = cancel_scopes.get(ref(task))
+            if state is not None and state.cancel_scope is not None:
+                guard = live.enter_guard(request)
         connection = (Http if kind == "http" else WebSocket)(scope, receive, send, task, guard)
         request.connection = connection
         tokens = binding.apply(live.changes) if live.changes else []

@@ -12,6 +12,8 @@ an event loop. A generated function, and what its parts mean:
             return session
         if scope._task is not current_task():     # G5: entered and left in the scope's task
             return await elsewhere(PLAN, scope)
+        if scope._flights is NOTHING:             # most scopes hold nothing to be released
+            scope._flights, scope._exits = {}, []
         flights, exits = scope._flights, scope._exits
         try:
             outer = scope.parent
@@ -53,6 +55,7 @@ class Hooks:
 
     Attributes:
         missing: Stands for a value that is not there yet.
+        nothing: What is under way in a scope in which nothing has been made yet.
         current_task: The task that runs, as an object to compare.
         task_of: The same for a `running_loop()`, if it is to be had more quickly.
         running_loop: The event loop that runs, or None.
@@ -67,6 +70,7 @@ class Hooks:
     """
 
     missing: object
+    nothing: object
     current_task: Callable[[], object]
     task_of: Callable[[object], object] | None
     running_loop: Callable[[], object]
@@ -128,6 +132,7 @@ class _Writer:
         self.out.reserve(self.variables)
         self.out.namespace.update(
             MISSING=hooks.missing,
+            NOTHING=hooks.nothing,
             PLAN=compiled,
             current_task=hooks.current_task,
             elsewhere=hooks.elsewhere,
@@ -155,6 +160,8 @@ class _Writer:
             if any(step.hops == 0 for step in self.plan.steps):
                 self.out.line("scope.is_untouched = False")
             if self.mode is not Mode.ELSEWHERE and self._needs_own_task():
+                with self.out.block("if scope._flights is NOTHING"):
+                    self.out.line("scope._flights, scope._exits = {}, []")
                 self.out.line("flights, exits = scope._flights, scope._exits")
             with self._guarded():
                 for step in self.plan.steps:

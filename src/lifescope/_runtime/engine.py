@@ -37,7 +37,7 @@ from lifescope._runtime.opening import Opening
 from lifescope._runtime.overlays import OverlayScope
 from lifescope._runtime.relations import private_scope_class, relate
 from lifescope._runtime.running import Running
-from lifescope._runtime.scope import NO_TASK, OpenScope, quick_get
+from lifescope._runtime.scope import NO_TASK, NOTHING, OpenScope, quick_get
 from lifescope._runtime.threads import target_of
 from lifescope._runtime.values import check_value
 
@@ -114,6 +114,7 @@ class Engine:
         scopes = graph.scopes
         self._hooks = Hooks(
             missing=MISSING,
+            nothing=NOTHING,
             current_task=loops.current_task,
             task_of=loops.task_of,
             running_loop=loops.running_loop,

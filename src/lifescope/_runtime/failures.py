@@ -132,7 +132,7 @@ def _needs(graph: Graph, asker: Provider | Entry) -> Iterator[tuple[str, Provide
 
 def _tell_waiters(flights: dict[object, Any], provider: Provider, error: BaseException) -> None:
     """End the flight that the failed step had begun."""
-    flight = flights.pop(provider, None)
+    flight = flights.pop(provider, None) if flights else None
     if flight is not None:  # a cancellation concerns the task that started, not those who wait
         flight.fail(error, void=is_cancellation(error) or isinstance(error, GeneratorExit))
 

@@ -276,23 +276,17 @@ def is_being_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-def level_cancellation_test() -> Callable[[Any], bool]:
+def level_cancellation_test() -> Callable[[Any], bool] | None:
     """What tells whether a cancellation of the task that runs may be a state, and not an event.
 
-    It always is on trio; on asyncio below a cancel scope of anyio. For asyncio this looks into
-    anyio's table itself, which saves a request some of its time.
+    It always is on trio; on asyncio below a cancel scope of anyio. None where `cancel_scopes`
+    tells.
     """
     if is_trio():
         return lambda task: True
-    table = cancel_scopes()
-    if table is None:
+    if cancel_scopes() is None:
         return lambda task: cancel_scope_around(task) is not None
-
-    def is_below_a_cancel_scope(task: Any) -> bool:
-        state = table.get(ref(task)) if table else None
-        return state is not None and state.cancel_scope is not None
-
-    return is_below_a_cancel_scope
+    return None
 
 
 def cancel_scopes() -> Mapping[object, Any] | None:

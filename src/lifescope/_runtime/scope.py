@@ -13,6 +13,7 @@ from collections.abc import (
 )
 from contextlib import contextmanager
 from contextvars import Context, Token
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from anyio import CancelScope, Event
@@ -36,12 +37,15 @@ if TYPE_CHECKING:
     from lifescope._runtime.opening import Opening
     from lifescope._runtime.overlays import Overlays
 
-__all__ = ["NO_TASK", "OpenScope", "quick_get"]
+__all__ = ["NOTHING", "NO_TASK", "OpenScope", "quick_get"]
 
 _logger = logging.getLogger("lifescope")
 
 NO_TASK = object()
 """The task of a scope that has none of its own: no task, and no callback, is it."""
+
+NOTHING: Mapping[object, Any] = MappingProxyType({})
+"""What is under way in a scope in which nothing has been made yet."""
 
 _IS_DEV_MODE = sys.flags.dev_mode
 _OPEN, _CLOSED = State.OPEN, State.CLOSED
@@ -105,10 +109,10 @@ class OpenScope:
     stop_timeout: float | None = None
     is_in_endpoint: bool = False
     _lenders: tuple["OpenScope", ...] = ()
-    # Of a scope that has ended; nobody puts anything in.
-    _task: object = NO_TASK
-    _flights: dict[object, Flight | None] = {}  # noqa: RUF012
-    _exits: list[Exit] = []  # noqa: RUF012
+    _task: object = NO_TASK  # of one that has ended
+    # Until something is made that others may wait for, or that is to be released.
+    _flights: dict[object, Flight | None] = cast("Any", NOTHING)
+    _exits: list[Exit] = cast("Any", ())
 
     def __init__(self, parent: "OpenScope | None", task: object) -> None:
         self.parent = parent
@@ -117,8 +121,6 @@ class OpenScope:
         self.is_plain = True
         self._state = _OPEN
         self._task = task
-        self._flights = {}
-        self._exits = []
 
     def __repr__(self) -> str:
         opened = f", opened at {self.opened_at}" if self.opened_at else ""
@@ -339,6 +341,11 @@ class OpenScope:
             scope = scope.parent
         return scope
 
+    def _begin(self) -> None:
+        """Have where to note what is under way, and what is to be released."""
+        if self._flights is NOTHING:
+            self._flights, self._exits = {}, []
+
     def _may_make_now(self, provider: Provider, is_entered: bool) -> bool:
         """Whether *provider* can be made without awaiting; False if somebody is at it already.
 
@@ -351,6 +358,7 @@ class OpenScope:
         if self.check_loop(str(provider.key)) is False or (is_entered and self._task is not here):
             return False
         if provider not in self._flights:
+            self._begin()
             return True
         if self._flights[provider] is None and (self._opener or self._task) is here:
             raise errors.AcquisitionLoopError(providers=self._under_way_from(provider))
@@ -412,6 +420,7 @@ class OpenScope:
         # What lives as long as the app starts from the app's context, not from that of the
         # request that happens to ask first.
         owner = Owner(self, key, provider, args, kwargs, self._app_context(provider))
+        self._begin()
         self._flights[key] = owner.flight  # first: an eager task lands before start() returns
         owner.start()
         return owner.flight
