@@ -91,13 +91,13 @@ class Http(Connection):
     well. So this looks at what passes through, and providers are told.
     """
 
-    _has_all = False
-    _has_begun = False
+    _last: Message | None = None
+    """What was sent last, to be looked at when that matters: each message comes through here."""
 
     async def receive(self) -> Message:
         """The server's next message."""
         message = await self._receive()
-        if message["type"] == "http.disconnect" and not self._has_all:
+        if message["type"] == "http.disconnect" and not self._has_all():
             self.is_gone = True
             self.is_plain = False
             _tell_call()
@@ -105,19 +105,24 @@ class Http(Connection):
 
     def send(self, message: Message) -> Any:
         """Hand *message* on."""
-        kind = message["type"]
-        if kind == "http.response.start":
-            self._has_begun = True
-        elif kind in _BODIES and not message.get("more_body", False):
-            self._has_all = True
+        self._last = message
         return self._send(message)
 
+    def _has_all(self) -> bool:
+        """Whether the client has the whole response; what may come after a body are trailers."""
+        kind = self._last["type"] if self._last is not None else None
+        if self._last is None or kind not in _BODIES:
+            return kind == "http.response.trailers"
+        return not self._last.get("more_body", False)
+
     async def _tell(self) -> None:
-        if not self._has_begun:  # otherwise all that is left is not to end the response
+        # Once it has begun, all that is left is not to end the response.
+        if self._last is None or self._last["type"] in _BEFORE_THE_START:
             await refuse(self.asgi_scope, self._send)
 
 
-_BODIES = ("http.response.body", "http.response.pathsend")
+_BODIES = ("http.response.body", "http.response.pathsend", "http.response.zerocopysend")
+_BEFORE_THE_START = ("http.response.debug", "http.response.early_hint", "http.response.push")
 
 
 def _tell_call() -> None:
