@@ -192,9 +192,9 @@ class _Injected:
         """
         is_next = not opens_call or scope._next_plain is not None
         if is_steady(scope) and is_next and not self._is_shifted:
-            passed = type(args[0]) if args else None
-            is_endpoint = passed is not None and is_connection(passed)
-            self.last = type(scope), opens_call, plan, passed if is_endpoint else None
+            passed = cast("Any", type(args[0])) if args else None
+            known = passed if args and is_connection(passed) else None
+            self.last = type(scope), opens_call, plan, known
 
     def hide_in(self, wrapper: Any) -> None:
         """Take the injected parameters out of what frameworks read."""

@@ -6,7 +6,8 @@ of a file is.
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from lifescope._model.provider import Link, Provider
 from lifescope._model.scopes import TRANSIENT
@@ -44,11 +45,10 @@ _LONGEST = 44
 """Longer steps show only the parameter that counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(NamedTuple):
     """What words look like: the role of a word to the numbers of an ANSI escape sequence."""
 
-    codes: Mapping[str, str] = field(default_factory=dict[str, str])
+    codes: Mapping[str, str] = MappingProxyType({})
 
     def paint(self, role: str, text: str) -> str:
         """*text* in the colour of its *role*; it keeps its width."""
@@ -62,8 +62,7 @@ COLOUR = Style(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What an error has to say, before it is laid out.
 
     Attributes:
@@ -189,8 +188,7 @@ def _fixes(fixes: Sequence[str], style: Style, width: int) -> str:
     return "\n".join(lines)
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(NamedTuple):
     """A step of a chain: what stands there, where the parameter is in it, and the rest.
 
     A list or a handle asks for something, but nobody has written its parameters.

@@ -5,7 +5,7 @@ No provider is called for it, and no lifespan is run.
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lifescope import errors
 from lifescope._asgi.entries import Route, read_endpoints
@@ -20,8 +20,7 @@ from lifescope._runtime.engine import Engine
 __all__ = ["Findings", "check_routes", "examine", "with_graph"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
+class Findings(NamedTuple):
     """What `lifescope check` finds.
 
     Attributes:

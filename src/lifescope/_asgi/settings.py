@@ -2,8 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from lifescope._model.names import Place
 
@@ -12,8 +11,7 @@ __all__ = ["OnCrash", "Settings"]
 OnCrash = Literal["stop"] | Callable[[BaseException], Awaitable[None] | None] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """See `Container.asgi`; all times are in seconds.
 
     Attributes:

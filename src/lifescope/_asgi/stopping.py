@@ -10,8 +10,7 @@ import os
 import signal
 import sys
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lifescope._runtime import loops
 
@@ -27,8 +26,7 @@ who runs it.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """What comes of asking.
 
     Attributes:

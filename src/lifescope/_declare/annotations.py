@@ -6,8 +6,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, cast, get_args, get_origin
+from typing import Any, NamedTuple, cast, get_args, get_origin
 
 from lifescope._model.names import unwrap
 
@@ -22,16 +21,14 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Unreadable:
+class Unreadable(NamedTuple):
     """An annotation that could not be evaluated, and why."""
 
     text: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(NamedTuple):
     """The names that annotations of one function or class can see."""
 
     target: Any

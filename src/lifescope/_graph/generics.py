@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, NamedTuple, TypeVar, get_args, get_origin
 
 from lifescope._model.keys import Key
 from lifescope._model.provider import Parameter, Provider
@@ -59,8 +59,7 @@ def canonical(key: Key) -> Key:
     return Key(("generic", _parts(key.form, numbered)), key.name)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Numbered:
+class _Numbered(NamedTuple):
     number: int
     bound: Any
     constraints: tuple[Any, ...]

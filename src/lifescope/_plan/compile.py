@@ -39,8 +39,7 @@ an event loop. A generated function, and what its parts mean:
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from lifescope._model.provider import Entry, Kind, Provider
 from lifescope._plan.source import SourceBuilder
@@ -49,8 +48,7 @@ from lifescope._plan.steps import LOCALS, Mode, Plan, Step
 __all__ = ["Compiled", "Hooks", "compile_plan"]
 
 
-@dataclass(frozen=True, slots=True)
-class Hooks:
+class Hooks(NamedTuple):
     """What generated code calls.
 
     Attributes:

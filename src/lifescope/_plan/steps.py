@@ -2,7 +2,7 @@
 
 import enum
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lifescope._model.provider import Entry, Provider
 
@@ -75,8 +75,7 @@ class Slots:
         return slot
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """One argument of a call: an expression over variables, by position or by name."""
 
     expression: str
@@ -86,8 +85,7 @@ class Argument:
         return self.expression if self.name is None else f"{self.name}={self.expression}"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class Step(NamedTuple):
     """Make one object, or read it where it is kept.
 
     Attributes:
@@ -107,8 +105,7 @@ class Step:
     nested: tuple["Step", ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
+class Plan(NamedTuple):
     """The steps to make one key, or all parameters of one function, in one scope.
 
     Attributes:

@@ -8,10 +8,9 @@ import inspect
 import weakref
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from anyio.lowlevel import current_token
 
@@ -49,8 +48,7 @@ _Function = Callable[[Any], Any]
 _Acquirer = Callable[[Any], Coroutine[Any, Any, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class InForce:
+class InForce(NamedTuple):
     """What an app scope is opened with.
 
     Attributes:

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, cast
-from weakref import ref
 
 from anyio import CancelScope, Event, current_effective_deadline, sleep
 from anyio.lowlevel import checkpoint_if_cancelled
