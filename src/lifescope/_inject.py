@@ -24,7 +24,7 @@ from lifescope._model.scopes import CALL, REQUEST
 from lifescope._runtime import connections, loops
 from lifescope._runtime.binding import apply, current, find_scope, undo
 from lifescope._runtime.connections import is_connection
-from lifescope._runtime.filling import Filler, Filling, Plan, is_steady
+from lifescope._runtime.filling import UNKNOWN, Filler, Filling, Steady, steady
 from lifescope._runtime.loops import running_loop
 from lifescope._runtime.opening import Opening
 from lifescope._runtime.scope import OpenScope
@@ -137,12 +137,12 @@ def _async_wrapper(injected: "_Injected") -> Callable[..., Any]:
         with _told_to(scope, args, kwargs):
             if plan is not None:
                 if not kwargs:
-                    injected.remember(scope, plan, args)
+                    injected.remember(steady(scope, scope, plan), args)
                 return await injected.run(args, kwargs, await plan(scope))
             async with scope.open(CALL) as inner:
                 plan = filling.filler(inner).function(CALL)
-                if not kwargs and inner.parent is scope:
-                    injected.remember(scope, plan, args, opens_call=True)
+                if not kwargs:
+                    injected.remember(steady(scope, inner, plan), args)
                 return await injected.run(args, kwargs, await plan(inner))
 
     return wrapper
@@ -180,21 +180,14 @@ class _Injected:
         self._signature = read_signature(function)
         self._is_shifted = _is_shifted(self._signature, self._hidden)
         self._fillings: dict[frozenset[str], Filling] = {}
-        self.last: tuple[type[OpenScope] | None, bool, Any, type | None] = None, False, None, None
+        self.last: tuple[*Steady, type | None] = *UNKNOWN, None
         _injected.add(self)
 
-    def remember(
-        self, scope: OpenScope, plan: Plan, args: tuple[Any, ...], *, opens_call: bool = False
-    ) -> None:
-        """What makes all parameters in scopes of that class, or in a "call" inside them.
-
-        And the class of the connection, if *args* is one.
-        """
-        is_next = not opens_call or scope._next_plain is not None
-        if is_steady(scope) and is_next and not self._is_shifted:
+    def remember(self, found: Steady, args: tuple[Any, ...]) -> None:
+        """What the next call may follow, and the class of the connection, if *args* is one."""
+        if not self._is_shifted:
             passed = cast("Any", type(args[0])) if args else None
-            known = passed if args and is_connection(passed) else None
-            self.last = type(scope), opens_call, plan, known
+            self.last = *found, passed if args and is_connection(passed) else None
 
     def hide_in(self, wrapper: Any) -> None:
         """Take the injected parameters out of what frameworks read."""

@@ -12,8 +12,9 @@ from lifescope._asgi.endpoints import fitters
 from lifescope._declare.signatures import entry_of
 from lifescope._model.scopes import CALL, REQUEST
 from lifescope._runtime.binding import current, current_scope
-from lifescope._runtime.filling import Filling, is_steady
+from lifescope._runtime.filling import UNKNOWN, Filling, Plan, Steady, steady
 from lifescope._runtime.loops import running_loop
+from lifescope._runtime.opening import Opening
 from lifescope._runtime.scope import OpenScope
 from lifescope.errors import ScopeOrderError
 
@@ -44,7 +45,7 @@ class Parameters:
 
     def __init__(self, function: Callable[..., Any], keys: Mapping[str, Any]) -> None:
         self._filling = Filling(entry_of(function, keys))
-        self._last: tuple[type[OpenScope] | None, Any] = None, None
+        self._last: Steady = UNKNOWN
 
     def note_on(self, function: Any) -> None:
         """Note on *function* that it asks for these, besides what has been noted on it before.
@@ -81,24 +82,36 @@ class Parameters:
             ScopeClosedError: It has ended.
         """
         scope: Any = current.get(None)
-        scope_class, plan = self._last
+        scope_class, opens_call, plan = self._last
         if type(scope) is not scope_class or scope.loop is not running_loop():
             return self._fill_first(connection, exits)
         scope.given = connection
+        if opens_call:
+            return self._fill_in_call(scope, plan, exits(connection))
         made: Coroutine[Any, Any, dict[str, Any]] = plan(scope)
         return made
+
+    async def _fill_in_call(
+        self, scope: OpenScope, plan: Plan, exits: AsyncExitStack
+    ) -> dict[str, Any]:
+        opening = Opening()
+        opening.parent = scope
+        inner = await opening.__aenter__()
+        exits.push_async_exit(opening)  # `enter_async_context` is a coroutine more
+        return await plan(inner)
 
     async def _fill_first(
         self, connection: _C, exits: Callable[[_C], AsyncExitStack]
     ) -> dict[str, Any]:
         """The same, the first time in scopes of that class."""
-        scope = current_scope()
+        scope = inner = current_scope()
         scope.supply_connection(connection)
         if self.need_call_scope(scope):
-            scope = await exits(connection).enter_async_context(scope.open(CALL))
-        elif scope.name == REQUEST and is_steady(scope):
-            self._last = type(scope), self._filling.plan(scope)
-        return await self.fill(scope)
+            inner = await exits(connection).enter_async_context(scope.open(CALL))
+        plan = self._filling.plan(inner)
+        if scope.name == REQUEST and plan is not None:
+            self._last = steady(scope, inner, plan)
+        return await self.fill(inner)
 
     def fill(self, scope: OpenScope) -> Coroutine[Any, Any, dict[str, Any]]:
         """Parameter name to object, made in *scope* and those around it, to be awaited.

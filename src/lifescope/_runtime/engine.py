@@ -99,6 +99,7 @@ class Engine:
         self._overlay_class: type[OverlayScope] | None = None
         self._shared_slots: Sequence[tuple[str, str]] | None = None
         self._by_mode: dict[tuple[str, Provider, Mode], _Function] = {}
+        self._acquirers: dict[tuple[str, Provider], _Acquirer] = {}
         self._elsewhere: dict[Plan, _Function] = {}
         self._called: weakref.WeakKeyDictionary[Any, dict[Any, Filler]] = (
             weakref.WeakKeyDictionary()
@@ -372,7 +373,12 @@ class Engine:
 
     def acquirer(self, scope: OpenScope, provider: Provider) -> _Acquirer:
         """The compiled plan for *provider*, to be run in *scope*."""
-        return self._plan(scope.name, provider, self.mode_of(scope.name))
+        name = scope.name
+        function = self._acquirers.get((name, provider))
+        if function is None:
+            function = self._plan(name, provider, self.mode_of(name))
+            self._acquirers[name, provider] = function
+        return function
 
     def resolver_now(self, scope: OpenScope, key: Key, form: Any) -> Callable[[Any], Any]:
         """The same, without awaiting."""

@@ -15,7 +15,7 @@ from lifescope._runtime.scope import OpenScope
 if TYPE_CHECKING:
     from lifescope._runtime.engine import Engine
 
-__all__ = ["Filler", "Filling", "Plan", "is_steady"]
+__all__ = ["UNKNOWN", "Filler", "Filling", "Plan", "Steady", "steady"]
 
 Plan = Callable[[OpenScope], Coroutine[Any, Any, dict[str, Any]]]
 """What makes all arguments of a function, in scopes of one name."""
@@ -24,13 +24,30 @@ Known = tuple["Filler | None", dict[str, Plan | None]]
 """What makes the arguments of one function in the scopes of one engine, by their names."""
 
 
-def is_steady(scope: OpenScope) -> bool:
-    """Whether what makes an object in *scope* makes it in every scope of the same class.
+Steady = tuple[type[OpenScope] | None, bool, Any]
+"""A class of scopes, whether a "call" is opened in one of them, and the plan to follow then."""
+
+UNKNOWN: Steady = None, False, None
+"""No scope is of that class."""
+
+
+def steady(scope: OpenScope, inner: OpenScope, plan: Plan) -> Steady:
+    """What was found out for *scope*, if it holds for all scopes of its class.
 
     Not so above an app that is running: which overrides are in force there may change.
+
+    Args:
+        scope: The current one.
+        inner: The one that *plan* is for: a "call" that was opened in it, or *scope* itself.
+        plan: What makes all arguments of a function.
     """
     cls = type(scope)
-    return cls._engine is scope._engine and cls.in_force is OpenScope.in_force
+    if cls._engine is not scope._engine or cls.in_force is not OpenScope.in_force:
+        return UNKNOWN
+    if inner is scope:
+        return cls, False, plan
+    is_next = inner.parent is scope and scope._next_plain is not None
+    return (cls, True, plan) if is_next else UNKNOWN
 
 
 class Filling:
