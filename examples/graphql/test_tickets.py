@@ -1,6 +1,5 @@
 """The GraphQL API does what its page says."""
 
-import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,25 +7,15 @@ from typing import Any
 import aiosqlite
 import pytest
 from fastapi.testclient import TestClient
-from tickets import DatabaseFile, Visitor, container, create_app
+from tickets import DatabaseFile, Visitor, container, create_app, create_tables
 
 from lifescope import provider
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A theatre of three seats, one of them left."""
     file = tmp_path / "tickets.db"
-    with sqlite3.connect(file) as connection:
-        connection.executescript(
-            """
-            CREATE TABLE guests (id INTEGER PRIMARY KEY, name TEXT);
-            CREATE TABLE tickets (id INTEGER PRIMARY KEY, guest INTEGER);
-            INSERT INTO guests VALUES (1, 'Ada'), (2, 'Grace');
-            INSERT INTO tickets (guest) VALUES (1), (2);
-            """
-        )
-    connection.close()
+    create_tables(file)
     return file
 
 

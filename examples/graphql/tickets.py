@@ -1,6 +1,8 @@
 """A GraphQL API whose resolvers ask for what they need; see the page "Use GraphQL"."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NewType
 
@@ -156,3 +158,20 @@ def create_app() -> FastAPI:
 container = Container(connection, guests, visitor, supplied(DatabaseFile, scope="app"))
 app = container.asgi(create_app, values={DatabaseFile: Path("tickets.db")})
 # --8<-- [end:app]
+
+
+def create_tables(file: Path) -> None:
+    """A theatre of three seats, one of them left."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(
+            """
+            CREATE TABLE guests (id INTEGER PRIMARY KEY, name TEXT);
+            CREATE TABLE tickets (id INTEGER PRIMARY KEY, guest INTEGER);
+            INSERT INTO guests VALUES (1, 'Ada'), (2, 'Grace');
+            INSERT INTO tickets (guest) VALUES (1), (2);
+            """
+        )
+
+
+if __name__ == "__main__":
+    create_tables(Path("tickets.db"))

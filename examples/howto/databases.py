@@ -16,6 +16,8 @@ from lifescope.integrations.fastapi import Inject
 @provider(scope="app")
 async def engine() -> AsyncIterator[AsyncEngine]:
     engine = create_async_engine("sqlite+aiosqlite:///shop.db")
+    async with engine.begin() as setup:
+        await setup.execute(text("CREATE TABLE IF NOT EXISTS orders (item TEXT)"))
     yield engine
     await engine.dispose()
 
@@ -36,6 +38,8 @@ ReportSession = Annotated[AsyncSession, Named("reports")]
 @provider(scope="app", name="reports")
 async def report_engine() -> AsyncIterator[AsyncEngine]:
     engine = create_async_engine("sqlite+aiosqlite:///reports.db")
+    async with engine.begin() as setup:
+        await setup.execute(text("CREATE TABLE IF NOT EXISTS lines (line TEXT)"))
     yield engine
     await engine.dispose()
 

@@ -15,6 +15,10 @@ from lifescope.integrations.fastapi import Inject
 @provider(scope="app")
 async def engine() -> AsyncIterator[AsyncEngine]:
     engine = create_async_engine("sqlite+aiosqlite:///messages.db")
+    async with engine.begin() as setup:
+        await setup.execute(text("CREATE TABLE IF NOT EXISTS attempts (name TEXT)"))
+        unique = "CREATE TABLE IF NOT EXISTS messages (name TEXT, message TEXT UNIQUE)"
+        await setup.execute(text(unique))
     yield engine
     await engine.dispose()
 

@@ -19,6 +19,8 @@ PAUSE = 1.0  # seconds between two looks at the database
 @provider(scope="app")
 async def engine() -> AsyncIterator[AsyncEngine]:
     engine = create_async_engine("sqlite+aiosqlite:///orders.db")
+    async with engine.begin() as setup:
+        await setup.execute(text("CREATE TABLE IF NOT EXISTS orders AS SELECT 1 id, 'tea' item"))
     yield engine
     await engine.dispose()
 

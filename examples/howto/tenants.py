@@ -1,7 +1,8 @@
 """What the page "Keep tenants apart" shows."""
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 
 from fastapi import FastAPI, HTTPException
@@ -114,3 +115,13 @@ def create_app() -> FastAPI:
 
 container = Container(tenant, engines, session, provider(Meter, scope="app"))
 app = container.asgi(create_app)
+
+
+def create_tables() -> None:
+    for name in TENANTS:
+        with closing(sqlite3.connect(f"{name}.db")) as connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS orders (item TEXT)")
+
+
+if __name__ == "__main__":
+    create_tables()

@@ -15,9 +15,7 @@ from howto.tenants import Meter, Tenant, app, container
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    for name in tenants.TENANTS:
-        with closing(sqlite3.connect(tmp_path / f"{name}.db")) as connection:
-            connection.execute("CREATE TABLE orders (item TEXT)")
+    tenants.create_tables()
     return tmp_path
 
 

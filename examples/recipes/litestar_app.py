@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NewType
 
@@ -102,3 +103,12 @@ async def feed(data: str, orders: Inject[Orders]) -> str:
 
 container = Container(orders, supplied(DatabaseFile, scope="app"))
 app = container.asgi(create_app, values={DatabaseFile: Path("orders.db")})
+
+
+def create_table(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY, item TEXT)")
+
+
+if __name__ == "__main__":
+    create_table(Path("orders.db"))

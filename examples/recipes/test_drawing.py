@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from lifescope import MissingProviderError, render
+from lifescope import MissingProviderError
 from recipes.checking import write_drawing
-from recipes.drawing import DRAWN, build, write_page
-from recipes.many import BankRates, CachedRates, Report, Repository, container
+from recipes.drawing import build, write_page
+from recipes.many import BankRates, CachedRates, Report, Repository
 
 
 def test_page(tmp_path: Path) -> None:
@@ -29,16 +29,3 @@ def test_drawing_with_the_routes(tmp_path: Path) -> None:
     file = tmp_path / "notes.mmd"
     write_drawing(file)
     assert "create_note()" in file.read_text(encoding="utf-8")
-
-
-@pytest.fixture(autouse=True)
-def in_the_folder_of_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(Path(__file__).parents[2])
-
-
-# --8<-- [start:ci]
-def test_drawing_is_up_to_date() -> None:
-    assert DRAWN.read_text(encoding="utf-8") == render.mermaid(container.graph)
-
-
-# --8<-- [end:ci]

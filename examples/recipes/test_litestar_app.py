@@ -1,18 +1,15 @@
 """The page "Use Litestar" tells the truth."""
 
-import sqlite3
 from pathlib import Path
 
 from starlette.testclient import TestClient
 
-from recipes.litestar_app import DatabaseFile, container, create_app
+from recipes.litestar_app import DatabaseFile, container, create_app, create_table
 
 
 def test_litestar(tmp_path: Path) -> None:
     file = tmp_path / "orders.db"
-    connection = sqlite3.connect(file)
-    connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, item TEXT)")
-    connection.close()
+    create_table(file)
     app = container.asgi(create_app, values={DatabaseFile: file})
     with TestClient(app) as client:
         guest = {"x-guest": "Ada"}

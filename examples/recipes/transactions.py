@@ -35,6 +35,8 @@ class SoldOutError(Exception):
 @provider(scope="app")
 async def engine() -> AsyncIterator[AsyncEngine]:
     engine = create_async_engine("sqlite+aiosqlite:///orders.db")
+    async with engine.begin() as setup:
+        await setup.run_sync(Base.metadata.create_all)
     yield engine
     await engine.dispose()
 
