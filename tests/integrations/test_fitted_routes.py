@@ -2,7 +2,6 @@
 
 import gc
 import weakref
-from collections.abc import Callable
 from dataclasses import make_dataclass
 from inspect import signature
 from typing import Any
@@ -187,22 +186,27 @@ def test_function_of_fastapi_that_is_replaced_later(
     assert called == ["endpoint"]
 
 
-def other_solved() -> Any:
-    return make_dataclass("SolvedDependency", ["errors", "values"])
+class Bare:
+    """No dataclass at all."""
 
 
-def no_dataclass() -> Any:
-    class SolvedDependency: ...
+OTHERS = [
+    ("_Solved", make_dataclass("SolvedDependency", ["errors", "values"])),
+    ("_Solved", Bare),
+    ("_Solved", None),
+    ("_Dependant", Bare),
+    ("_Dependant", None),
+    ("_fields", lambda _: ()),
+    ("_HAS_STACKS", False),
+]
 
-    return SolvedDependency
 
-
-@pytest.mark.parametrize("other", [other_solved, no_dataclass, lambda: None])
-def test_other_solved_dependency(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch, solved: list[Any], other: Callable[[], Any]
+@pytest.mark.parametrize(("name", "other"), OTHERS)
+def test_fastapi_that_looks_different(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, solved: list[Any], name: str, other: Any
 ) -> None:
-    """A FastAPI that looks different there is left alone."""
-    monkeypatch.setattr(_fastapi_routes, "_Solved", other())
+    """Its routes are left alone."""
+    monkeypatch.setattr(_fastapi_routes, name, other)
     app = FastAPI()
 
     @app.get("/")

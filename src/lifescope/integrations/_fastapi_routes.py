@@ -261,7 +261,7 @@ def _is_handler(content: Any) -> bool:
 def _can_be_fitted(dependant: Any) -> bool:
     """Whether there is nothing about FastAPI that looks different, or is somebody else's."""
     is_unchanged = vars(routing).get(_SOLVE) is _solve_dependencies is not None
-    is_known = dependant is not None and type(dependant) is _Dependant
+    is_known = type(dependant) is _Dependant and "dependencies" in _fields(_Dependant)
     return is_unchanged and is_known and _fields(_Solved) == _OF_SOLVED and _HAS_STACKS
 
 
