@@ -28,7 +28,8 @@ def fit_routes(fit: Callable[[Any, Any], None]) -> None:
 
     For adapters that know how their framework calls an endpoint. *fit* gets the route, whose
     `app` has the boundary by then, and the app that was there before; it leaves alone what is
-    not its framework's. A route that is added later never comes to it.
+    not its framework's. What it raises goes to the log, and the route stays as it is. A route that
+    is added later never comes to it.
     """
     fitters.append(fit)
 

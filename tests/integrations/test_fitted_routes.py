@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute, APIWebSocketRoute
 
 from integrations.driving import Log, Receive, Send, Serve, Session, open_sessions
 from lifescope import Container, provider
+from lifescope.adapters import fit_routes
 from lifescope.integrations import _fastapi_routes
 from lifescope.integrations.fastapi import Inject
 
@@ -216,3 +217,27 @@ def test_fastapi_that_looks_different(
     client = serve(Container(open_sessions(Log(), "request")).asgi(app))
     assert [client.get("/").json() for _ in range(2)] == ["session 1", "session 2"]
     assert solved.count(endpoint) == 2
+
+
+def test_fit_that_fails_is_no_reason_not_to_start(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What an adapter cannot do with a route, a future version of a framework say."""
+    kept: list[Any] = []
+    monkeypatch.setattr("lifescope.adapters.fitters", kept)
+    monkeypatch.setattr("lifescope._asgi.endpoints.fitters", kept)
+
+    def fail(route: Any, app: Any) -> None:
+        raise ValueError("unforeseen")
+
+    fit_routes(fail)
+    app = FastAPI()
+
+    @app.get("/")
+    async def endpoint(session: Inject[Session]) -> str:
+        return session.read()
+
+    client = serve(Container(open_sessions(Log(), "request")).asgi(app))
+    assert client.get("/").json() == "session 1"
+    assert "could not be fitted" in caplog.text
+    assert "unforeseen" in caplog.text

@@ -5,6 +5,7 @@ stands further out, as the root does, never sees these. So the boundary stands a
 the routes let it, and looks at what their handlers are called for.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial, wraps
@@ -17,6 +18,8 @@ from lifescope._model.scopes import REQUEST
 from lifescope._runtime.binding import current
 
 __all__ = ["Boundary", "bound_endpoints", "fitters"]
+
+_logger = logging.getLogger("lifescope")
 
 fitters: list[Callable[[Any, Any], None]] = []
 """Of adapters: each is called with a route, and with the app of it."""
@@ -42,8 +45,16 @@ def bound_endpoints(app: Any) -> None:
                 continue
             if _has_handler_of_its_own(leaf):
                 leaf.dependant.call = _recorded(leaf.dependant.call)
-            for fit in fitters:
-                fit(leaf, inner)
+            _fit(leaf, inner)
+
+
+def _fit(route: Any, app: Any) -> None:
+    """Let the adapters fit *route*. What they cannot do is no reason not to start."""
+    for fit in fitters:
+        try:
+            fit(route, app)
+        except Exception:
+            _logger.warning("%r could not be fitted, and is served as it is", route, exc_info=True)
 
 
 def _has_handler_of_its_own(leaf: Any) -> bool:
