@@ -45,6 +45,8 @@ async def prepare(workload: Workload, contestant: Contestant) -> Exercise:
     await contestant.open()
     if workload.form == "get":
         return await _get(contestant, graph)
+    if workload.form.startswith("inject"):
+        await contestant.open_for_functions()
     if workload.form == "inject app":
         return await _inject_app(contestant, graph)
     if workload.form == "at once":

@@ -43,6 +43,9 @@ class Contestant:
     async def open(self) -> None:
         """Open the app scope, where no app does it in its lifespan."""
 
+    async def open_for_functions(self) -> None:
+        """Make ready what only `injected` needs; called after `open`."""
+
     async def close(self) -> None:
         """Close it."""
 

@@ -1,6 +1,7 @@
 """lifescope: its composition root around the app, `Inject` without a decorator where it can."""
 
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 from benchmarks.peers.contestants.contestant import Contestant, Unit
@@ -19,21 +20,32 @@ class Lifescope(Contestant):
     label = "lifescope"
     practice = (
         "`Container(...)`, which checks everything, and `container.asgi(app)` around the app;"
+        ' for functions outside of requests `scopes=("app", "call")`, and `inject`;'
         " `Inject` as its guides for FastAPI, Starlette and Litestar show it."
     )
     distributions = ("lifescope",)
 
     async def build(self, graph: Graph) -> None:
         self.graph = graph
-        providers = [lifescope.provider(node.make, scope=node.scope) for node in graph.nodes]
-        self.container = lifescope.Container(*providers)
+        self.container = lifescope.Container(
+            *(lifescope.provider(node.make, scope=node.scope) for node in graph.nodes)
+        )
 
     async def open(self) -> None:
-        self._opening = self.container.open()
-        self.app = await self._opening.__aenter__()
+        self._exits = AsyncExitStack()
+        self.app = await self._exits.enter_async_context(self.container.open())
+
+    async def open_for_functions(self) -> None:
+        """A container of a program without requests: its functions open a scope of their own."""
+        scopes = {"app": "app", "request": "call"}
+        container = lifescope.Container(
+            *(lifescope.provider(node.make, scope=scopes[node.scope]) for node in self.graph.nodes),
+            scopes=("app", "call"),
+        )
+        await self._exits.enter_async_context(container.open())
 
     async def close(self) -> None:
-        await self._opening.__aexit__(None, None, None)
+        await self._exits.aclose()
 
     def getter(self, key: type) -> tuple[Callable[[Any], Any], Any, bool]:
         return self.app.get_nowait, key, False
@@ -48,17 +60,11 @@ class Lifescope(Contestant):
         return unit
 
     def injected(self, key: type) -> Unit:
-        app = self.app
-
         @lifescope.inject
         async def handler(obj: lifescope.Inject[key]) -> Any:
             return obj
 
-        async def in_request() -> Any:
-            async with app.open():
-                return await handler()
-
-        return handler if key is self.graph.app_key else in_request
+        return handler
 
     def fastapi(self, kind: str) -> Any:
         app, key = FastAPI(), self.key(kind)

@@ -565,15 +565,25 @@ class OpenScope:
 
     def end_plainly(self) -> bool:
         """The same for a scope that has ended well; False, too, if it is not `is_plain`."""
-        if not self.is_plain or self._flights or self._state:
+        if not self.is_plain or self._state:
             return False
-        exits = self._exits
-        if exits:
-            self._state = State.CLOSING
-            if not release_at_once(exits):
-                self._state = State.OPEN  # for whoever closes it now
+        flights = self._flights
+        if flights is not NOTHING:
+            if flights:
                 return False
-        self.forget()
+            exits = self._exits
+            if exits:
+                self._state = State.CLOSING
+                if not release_at_once(exits):
+                    self._state = State.OPEN  # for whoever closes it now
+                    return False
+        # As `forget`, which would be a call more; nobody waits for the end of one that is plain.
+        self.__dict__ = {
+            "parent": self.parent,
+            "opened_by": self.opened_by,
+            "_state": _CLOSED,
+            "_closed_at": time.monotonic(),
+        }
         return True
 
     def end_unused(self) -> None:
