@@ -3,8 +3,8 @@
 The handler of a route is a function of FastAPI that calls `solve_dependencies` for all that its
 endpoint is called with. A fitted route has this very function once more, which calls `_solve`
 there. So whatever else FastAPI does for a request it does as ever; what changes is that injected
-parameters are no dependencies, and that nothing is solved where there is nothing to solve:
-headers, cookies and the query are then not even read.
+parameters are no dependencies, and that only what an endpoint declares is read from the request:
+headers, cookies and the query are not looked at for nothing.
 
 FastAPI has no public place for that. So this looks at what it is about to change, and leaves a
 route alone that looks different: its dependencies do the same work.
