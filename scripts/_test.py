@@ -130,7 +130,8 @@ def tests(folders: Iterable[str], options: list[str], counts: Counts) -> Callabl
         if any((ROOT / option.partition("::")[0]).exists() for option in options):
             present = []  # the caller has said which
         # By file, so that what the tests of a module share, such as a server, is made once.
-        workers = ("-n", str(_AT_ONCE), "--dist", "loadfile")
+        # tests/conftest.py says which come first.
+        workers = ("-n", str(_AT_ONCE), "--dist", "loadfile", "--no-loadscope-reorder")
         pytest = (environment.python, "-m", "pytest", *workers, f"--junitxml={report}")
         worked = step.run(*pytest, *options, *present)
         run_counts = _read_counts(report)

@@ -10,6 +10,35 @@ from typing import Any
 import anyio
 import pytest
 
+LONGEST = (
+    "browser/test_page.py",
+    "property/test_random_graphs.py",
+    "behaviour/test_memory.py",
+    "pages/test_how_to.py",
+    "servers/test_stops.py",
+    "broken/test_variants.py",
+    "servers/test_crashes.py",
+    "behaviour/test_generated_code.py",
+    "property/test_cancelled_everywhere.py",
+    "integrations/test_fastapi.py",
+    "outcomes/test_endings.py",
+    "servers/test_mounted.py",
+    "render/test_shapes.py",
+    "peers/test_run.py",
+    "tests/test_shop.py",
+)
+"""Files that take a quarter of a minute or more, the longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that no worker is left with it at the end."""
+
+    def turn(item: pytest.Item) -> int:
+        path = item.path.as_posix()
+        return next((i for i, name in enumerate(LONGEST) if path.endswith(name)), len(LONGEST))
+
+    items.sort(key=turn)
+
 
 def pytest_collection_finish() -> None:
     """Spare the garbage collector what stays to the end.

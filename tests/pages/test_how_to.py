@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,6 @@ BEFORE = {"tutorial/live": "tutorial/first-app"}
 MAKES_WHAT_IT_NEEDS = {"how-to/draw": "recipes.drawing"}
 """The module that a page says to run before its tests."""
 
-LIMIT = 300  # seconds for all pages
-
 _FILE = re.compile(r'^( *)```\w+ title="([^"]+)"\n(.*?)^\1```$', re.MULTILINE | re.DOTALL)
 _TRY = """
 # Each page in a process of its own, which has the libraries already: they take longest.
@@ -49,10 +48,12 @@ def attempt(folder, first, names, has_tests):
     options = ["-q", "-plifescope.pytest_plugin", "-pno:asyncio", "-pno:cacheprovider"]
     return pytest.main(options) if has_tests else 0
 
-for page in json.load(sys.stdin):
+for line in sys.stdin:
+    page = json.loads(line)
     child = os.fork()
     if child:
         os.waitpid(child, 0)
+        print("tried", flush=True)
         continue
     out = os.open(page["said"], os.O_WRONLY | os.O_CREAT)
     os.dup2(out, 1), os.dup2(out, 2)
@@ -92,21 +93,19 @@ def as_read(text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What each page's program has said, tried in a folder with nothing else in it."""
-    attempts = {
-        page: copied(page, tmp_path_factory.mktemp("page")) for page in PAGES if files(page)
-    }
+def trial() -> Iterator[subprocess.Popen[str]]:
+    """Tries what it reads, a line of JSON for each page, and says so."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-c", _TRY],
-        input=json.dumps(list(attempts.values())),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         env=env,
         text=True,
-        timeout=LIMIT,
-        check=True,
-    )
-    return {page: Path(each["said"]).read_text("utf-8") for page, each in attempts.items()}
+    ) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
 
 
 def copied(page: str, folder: Path) -> dict[str, Any]:
@@ -128,9 +127,18 @@ def copied(page: str, folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if files(page)])
-def test_program_of_a_page_works_in_an_empty_folder(page: str, said: dict[str, str]) -> None:
+def test_program_of_a_page_works_in_an_empty_folder(
+    page: str, trial: subprocess.Popen[str], tmp_path: Path
+) -> None:
     """All that it imports is on the page or installed; its tests pass."""
-    assert said[page].splitlines()[-1] == "exit code 0", said[page]
+    attempt = copied(page, tmp_path)
+    assert trial.stdin is not None
+    assert trial.stdout is not None
+    trial.stdin.write(json.dumps(attempt) + "\n")
+    trial.stdin.flush()
+    assert trial.stdout.readline() == "tried\n"
+    said = Path(attempt["said"]).read_text("utf-8")
+    assert said.splitlines()[-1] == "exit code 0", said
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in OF_THE_CHECKOUT])
