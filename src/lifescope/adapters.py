@@ -109,8 +109,7 @@ class Parameters:
         scope.supply_connection(connection)
         if self.need_call_scope(scope):
             inner = await exits(connection).enter_async_context(scope.open(CALL))
-        plan = self._filling.plan(inner)
-        if scope.name == REQUEST and plan is not None:
+        if scope.name == REQUEST and (plan := self._filling.plan(inner)) is not None:
             self._last = steady(scope, inner, plan)
         return await self.fill(inner)
 

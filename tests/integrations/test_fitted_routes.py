@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 from fastapi import FastAPI, HTTPException, Request, Response, WebSocket, routing
 from fastapi.routing import APIRoute, APIWebSocketRoute
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from integrations.driving import Log, Receive, Send, Serve, Session, open_sessions
 from lifescope import Container, provider
-from lifescope.adapters import fit_routes
+from lifescope.adapters import Parameters, fit_routes
+from lifescope.errors import MissingProviderError
 from lifescope.integrations import _fastapi_routes
 from lifescope.integrations.fastapi import Inject
 
@@ -241,3 +244,14 @@ def test_fit_that_fails_is_no_reason_not_to_start(
     assert client.get("/").json() == "session 1"
     assert "could not be fitted" in caplog.text
     assert "unforeseen" in caplog.text
+
+
+def test_what_an_adapter_notes_on_a_function_is_checked() -> None:
+    async def endpoint(request: Request) -> Response:
+        raise AssertionError
+
+    Parameters(endpoint, {"broken": Broken}).note_on(endpoint)
+    root = Container().asgi(Starlette(routes=[Route("/", endpoint)]))
+    with pytest.raises(MissingProviderError) as caught:
+        root.check()
+    assert "Broken" in str(caught.value)

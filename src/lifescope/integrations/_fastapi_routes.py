@@ -297,7 +297,7 @@ def _find_handler(app: Any, dependant: Any) -> tuple[CellType, bool] | None:
     holders = [app]
     for holder in holders:
         for cell, content in _cells(holder).values():
-            if _is_handler(content) and _cells(content)["dependant"][1] is dependant:
+            if _is_handler_for(dependant, content):
                 return cell, holder.__module__ == routing.__name__
             if isinstance(content, FunctionType) and len(holders) < _MOST:
                 holders.append(content)
@@ -317,13 +317,13 @@ def _cells(function: Any) -> dict[str, tuple[CellType, Any]]:
     return found
 
 
-def _is_handler(content: Any) -> bool:
-    """Whether it is one of FastAPI's, and of the expected kind."""
+def _is_handler_for(dependant: Any, content: Any) -> bool:
+    """Whether it is the one of FastAPI's for *dependant*, and of the expected kind."""
     if not isinstance(content, FunctionType) or content.__module__ != routing.__name__:
         return False
-    code = content.__code__
-    is_one = content.__qualname__ in _HANDLERS and "dependant" in _cells(content)
-    return is_one and _SOLVE in code.co_names
+    _, held = _cells(content).get("dependant", (None, None))
+    is_one = content.__qualname__ in _HANDLERS and held is dependant
+    return is_one and _SOLVE in content.__code__.co_names
 
 
 def _can_be_fitted(dependant: Any) -> bool:
